@@ -1,0 +1,13 @@
+/* moonline's own Lua, compiled into the binary from scripts/ by tools/embed.lua's rule in the Makefile. The module name is the
+ * path without .lua, / as ., a trailing .init dropped: scripts/line/init.lua is "line". */
+#pragma once
+#include <stddef.h>
+
+struct embedded {
+    const char *module; /* "line.router" */
+    const char *file;   /* "line/router.lua": chunk name is "@moonline/" + this */
+    const char *bytes;
+    size_t n;
+};
+extern const struct embedded embedded_scripts[];
+extern const size_t embedded_scripts_n;

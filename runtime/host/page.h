@@ -1,0 +1,45 @@
+/* The page of memory a worker shares with the host: whom to blame when the worker dies or hangs, and its counters.
+ * Anonymous memory behind an inherited descriptor; the host keeps its view after the worker is gone. */
+#pragma once
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define PAGE_FD 4           /* where a worker finds it */
+#define PAGE_VERSION 1
+#define PAGE_OPERATIONS 160 /* rows of operations.def, and room; the last is line.request */
+#define PAGE_STATUSES 14
+#define PAGE_LOADING UINT64_MAX
+
+/* Status classes of the LINE calls, in this order; page_status() maps. */
+#define PAGE_STATUS_NAMES                                                                                              \
+    {"200", "202", "2xx", "400", "401", "403", "404", "409", "413", "429", "4xx", "5xx", "other", "error"}
+
+struct worker_page {
+    uint32_t version;
+    _Atomic uint64_t runs;      /* +1 whenever Lua is entered from the loop and when it returns: odd while Lua runs */
+    _Atomic uint64_t seq;       /* the event whose Lua runs (or ran last); PAGE_LOADING while the bot loads */
+    _Atomic uint64_t lua_bytes; /* memory of the Lua side */
+    _Atomic uint64_t tasks;     /* coroutines alive */
+    _Atomic uint64_t calls[PAGE_OPERATIONS][PAGE_STATUSES];
+    _Atomic uint64_t call_ns[PAGE_OPERATIONS];
+};
+
+static inline int page_status(int status) /* 0: no answer */
+{
+    switch (status) {
+    case 200: return 0;
+    case 202: return 1;
+    case 400: return 3;
+    case 401: return 4;
+    case 403: return 5;
+    case 404: return 6;
+    case 409: return 7;
+    case 413: return 8;
+    case 429: return 9;
+    case 0: return 13;
+    }
+    if (status >= 200 && status < 300) return 2;
+    if (status >= 400 && status < 500) return 10;
+    if (status >= 500 && status < 600) return 11;
+    return 12;
+}

@@ -1,0 +1,92 @@
+/* The protocol between host and worker: frames over an inherited socket pair.
+ *
+ *     u32 length of the payload | u8 WIRE_VERSION | u8 type | u16 0 | payload          (little-endian)
+ *
+ * Either side drops the connection, with one log line, on a version it does not know, a type that is not for it, a
+ * length over LIMIT_FRAME or a payload that does not fit its type; it never reads past a frame. Inside payloads,
+ * integers are little-endian and packed, and a "string" is u32 length + bytes. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+#include "base/buf.h"
+#include "base/str.h"
+
+#define WIRE_VERSION 1
+#define WIRE_HEADER 8
+#define WIRE_FD 3 /* where a worker finds its end */
+
+enum wire_type {
+    /* host to worker */
+    WIRE_SETTING = 1, /* string name, string value: options.def names, and those of wire_setting below; before START */
+    WIRE_SOURCE,      /* string path, string bytes: a file of this generation; the worker loads these bytes instead of the disk's */
+    WIRE_START,       /* load the bot */
+    WIRE_EVENT,       /* struct wire_event */
+    WIRE_LEAVE,       /* take no more; finish what runs, say BYE, exit */
+    /* worker to host */
+    WIRE_LOADED = 32, /* string path, string bytes: a file that was read from the disk for this generation */
+    WIRE_PROBED,      /* string path: looked for and not there; a file that appears here concerns this generation */
+    WIRE_READY,       /* u32 handlers: the bot is loaded, send events */
+    WIRE_REFUSED,     /* string text: the bot could not be loaded: file:line, message, excerpt */
+    WIRE_REPORT,      /* string json: what `moonline check` prints */
+    WIRE_DONE,        /* struct wire_done */
+    WIRE_BYE,         /* everything is finished, nothing follows */
+};
+
+/* Settings that are not options: */
+#define SETTING_BOT "bot"                /* name */
+#define SETTING_PATH "path"              /* absolute path of the bot's first file */
+#define SETTING_GENERATION "generation"  /* decimal */
+#define SETTING_SLOT "slot"              /* decimal, 0 … workers-1 */
+#define SETTING_MODE "mode"              /* "run" or "check" */
+#define SETTING_TOKEN "token"            /* channel access token; may be empty */
+#define SETTING_CHANNEL "channel"        /* what retry keys are derived from: the channel id, else a digest of the secret */
+#define SETTING_API_BASE "api-base"      /* LINE_API_BASE, default https://api.line.me */
+#define SETTING_DATA_API_BASE "data-api-base"
+
+struct wire_event {
+    uint64_t seq;
+    uint32_t attempt; /* 1 for the first */
+    bool rerun;       /* it may have been handled in part before (a worker or the host was lost) */
+    struct str id, body;
+};
+
+enum wire_outcome {
+    WIRE_DONE_OK = 0,
+    WIRE_DONE_UNHANDLED, /* no handler matched; finished all the same */
+    WIRE_DONE_FAILED,    /* the handler raised, or took longer than the handler limit: finished, kept aside, not repeated */
+    WIRE_DONE_BROKE,     /* it broke the CPU or memory limit: attempt + 1, or quarantine */
+};
+struct wire_done {
+    uint64_t seq;
+    uint8_t outcome;
+    uint64_t micros; /* from resume to end, waits included */
+    struct str why;  /* the error with its traceback */
+};
+
+/* ---- one end of the pair ---- */
+struct wire;
+struct wire_callbacks {
+    /* One frame; the payload is valid during the call. May send, may not close. */
+    void (*frame)(void *user, enum wire_type type, struct str payload);
+    /* The other side is gone (why NULL) or broke the protocol (why is one line); the wire is dead: close it. Called once. */
+    void (*lost)(void *user, const char *why);
+};
+/* Takes fd (made non-blocking). */
+struct wire *wire_new(uv_loop_t *loop, int fd, const struct wire_callbacks *cb, void *user);
+void wire_close(struct wire *w);              /* frees it once its handle is closed; no callback afterwards */
+/* Frames gather and are written with one system call at the end of the loop turn. ERR_TOOBIG: over LIMIT_FRAME, or
+ * LIMIT_WIRE_BACKLOG bytes wait already; nothing is sent then. */
+int wire_send(struct wire *w, enum wire_type type, struct str payload);
+int wire_send_strings(struct wire *w, enum wire_type type, struct str a, struct str b); /* b.p NULL: one string */
+int wire_send_u32(struct wire *w, enum wire_type type, uint32_t v);
+int wire_send_event(struct wire *w, const struct wire_event *e);
+int wire_send_done(struct wire *w, const struct wire_done *d);
+void wire_flush(struct wire *w);              /* write now what can be written */
+size_t wire_backlog(const struct wire *w);
+
+/* Payload readers: 0 or ERR_SYNTAX (short, long, or a length that does not fit). */
+int wire_read_strings(struct str payload, struct str *a, struct str *b); /* b NULL: exactly one string */
+int wire_read_u32(struct str payload, uint32_t *v);
+int wire_read_event(struct str payload, struct wire_event *e);
+int wire_read_done(struct str payload, struct wire_done *d);

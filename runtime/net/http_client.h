@@ -1,0 +1,58 @@
+/* An HTTP client on a libuv loop: libcurl multi with pooled handles and kept connections. The only file with curl.h;
+ * knows bytes, not LINE. Callbacks never run inside libcurl, so they may start or cancel requests. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+#include "base/buf.h"
+#include "base/str.h"
+
+struct http_client;
+
+struct http_client_options {
+    const char *user_agent;
+    const char *ca_file;            /* NULL: the system's certificates */
+    int max_connections_per_host;   /* 0: 64 */
+    int max_idle;                   /* connections kept; 0: 64 */
+};
+
+/* One call. The caller owns the struct (embed it) and everything it points to until done() was called or cancel
+ * returned. Zero it first. */
+struct http_call {
+    /* in */
+    const char *method;             /* "GET", "POST", … static */
+    const char *url;                /* NUL-terminated */
+    const char *const *headers;     /* NULL-terminated array of "Name: value"; may be NULL */
+    const void *body;               /* NULL: none; POST and PUT then send Content-Length: 0 */
+    size_t body_len;
+    int64_t connect_timeout_ms, timeout_ms; /* of this attempt; 0: 3 s and 10 s */
+    int64_t stall_timeout_ms;       /* with a sink: no bytes for this long ends the call, instead of timeout_ms */
+    size_t max_answer;              /* ceiling of answer; more ends the call with ERR_TOOBIG */
+    const char *unix_socket;        /* NULL, or talk through this socket */
+    /* Streaming: called with each piece instead of collecting answer (only for status 200..299). Return false to end the
+     * call. Must not touch Lua. */
+    bool (*sink)(struct http_call *c, const char *p, size_t n);
+    void (*done)(struct http_call *c); /* once, from the loop, never inside http_client_start */
+    void *user;
+    /* out */
+    int status;                     /* HTTP status, 0 when there was none */
+    int result;                     /* 0 (an answer came, whatever its status), ERR_IO, ERR_TIMEOUT, ERR_TOOBIG, ERR_CLOSED (sink said stop) */
+    bool maybe_sent;                /* when result is not 0: the request may have reached the other side */
+    const char *error;              /* one line when result is not 0; lives in the call */
+    struct buf answer;              /* body; owned by the call, free with http_call_free */
+    struct buf header_bytes;        /* raw answer headers, for http_call_header */
+    int64_t started_ns, ended_ns;
+    /* private */
+    void *handle;
+    char error_text[256];
+    struct http_call *next;
+};
+
+struct http_client *http_client_new(uv_loop_t *loop, const struct http_client_options *o);
+void http_client_start(struct http_client *c, struct http_call *call);
+void http_client_cancel(struct http_client *c, struct http_call *call); /* done() will not be called */
+/* An answer header's value by name, any letter case; p NULL when absent. Valid as long as the call. */
+struct str http_call_header(const struct http_call *call, const char *name);
+void http_call_free(struct http_call *call); /* the two buffers; not the struct */
+size_t http_client_active(const struct http_client *c);
+void http_client_close(struct http_client *c, void (*closed)(void *user), void *user); /* cancels everything, frees c */
