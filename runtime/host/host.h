@@ -1,0 +1,35 @@
+/* What the parts of the host share: one loop, one store, the bots it serves. Everything here belongs to the loop's
+ * thread. Reading order: host.c (start, stop), ingress.c (webhooks in), dispatch.c (who runs next), bot.c and
+ * generation.c (whose code runs), admin.c (looking in). */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+#include "base/limits.h"
+#include "base/options.h"
+#include "host/metrics.h"
+#include "line/signature.h"
+#include "net/http_server.h"
+#include "store/store.h"
+
+struct bot;
+struct dispatch;
+
+struct host {
+    uv_loop_t *loop;
+    const struct options *options;
+    char *data;                    /* absolute path of the data directory */
+    struct store *store;
+    struct http_server *server;    /* webhooks */
+    struct http_server *admin;     /* --admin; NULL when off */
+    struct http_server *control;   /* DATA/admin.sock, for `moonline event`; NULL when it could not be made */
+    struct dispatch *dispatch;
+    struct bot *bots[LIMIT_BOTS];
+    size_t n_bots;
+    struct metrics metrics;
+    int64_t started_ms;            /* wall clock */
+    bool stopping;
+};
+
+/* Serve these bots (files or folders) until a signal says stop. Returns the exit status of the process. */
+int host_run(const struct options *o, const char *const *paths, size_t n_paths);
