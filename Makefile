@@ -1,0 +1,225 @@
+# moonline: `make help` lists what can be made. One Makefile for everything, no recursion into folders; variants are
+# this same file with another BUILD.
+
+CC       = cc
+CLANG    = clang
+CFLAGS   = -O2 -g
+LDFLAGS  =
+PREFIX   = /usr/local
+DESTDIR  =
+BUILD    = build
+PYTHON   = /usr/bin/python3
+JOBS     = 2
+V        = 0
+WERROR   = 0
+SAN      = 0
+PORT     =
+TEXT     = hello
+FUZZ_SECONDS = 60
+
+.DEFAULT_GOAL = all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(patsubst $(BUILD)/%,%,$(2));)
+
+# ---- what the compiler is told ----
+
+STD      := -std=gnu11 -D_GNU_SOURCE -pthread
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wundef
+INCLUDES := -Iruntime -I. -Itests/unit
+ifeq ($(WERROR),1)
+WARN     += -Werror
+endif
+# Sections of their own let the linker drop what the binary never calls.
+HARDEN   := -fstack-protector-strong -ffunction-sections -fdata-sections
+ifeq ($(SAN),1)
+# Sanitizers want frames, little optimising, and no fortified copies of libc functions.
+HARDEN   := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+ifneq ($(findstring clang,$(CC)),)
+HARDEN   += -fsanitize=fuzzer-no-link
+endif
+else
+ifneq ($(filter -O1 -O2 -O3 -Os,$(CFLAGS)),)
+HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+endif
+
+# Packages are looked up once and kept in config.mk. make remakes an included file that is missing, by its rule below,
+# and starts over; so a bare machine gets its packages before anything needs them, and help and clean need nothing.
+PKGS := libuv libmicrohttpd gnutls libcurl libcrypto sqlite3
+bare_goals := help clean uninstall deps
+ifneq ($(filter-out $(bare_goals),$(or $(MAKECMDGOALS),all)),)
+include $(BUILD)/config.mk
+endif
+
+$(BUILD)/config.mk: build-aux/deps Makefile
+	@mkdir -p $(@D)
+	@build-aux/deps build
+	@{ echo "PKG_CFLAGS := $$(pkg-config --cflags $(PKGS) lua5.4 lua5.4-cjson)" && \
+	   echo "PKG_LIBS := $$(pkg-config --libs $(PKGS))" && \
+	   echo "LUA_A := $$(build-aux/static-lua lua5.4-cjson lua5.4)"; } >$@.tmp && mv $@.tmp $@
+
+# Lua and lua-cjson are linked statically: the interpreter then runs without indirection through a table of addresses,
+# and start-up loads two files less. Modules from lua_modules/ find the Lua they need in the binary itself, so all of
+# Lua goes in (--whole-archive) and its names, and no others, are visible from outside.
+LIBS = -Wl,--whole-archive $(LUA_A) -Wl,--no-whole-archive $(PKG_LIBS) -lm -ldl -lpthread
+EXPORT := -Wl,--export-dynamic-symbol='lua_*' -Wl,--export-dynamic-symbol='luaL_*' \
+          -Wl,--export-dynamic-symbol='luaopen_*'
+# Lazy binding on purpose (no -z now): most of the libraries' functions are never called before ready.
+LINK := -Wl,-O1 -Wl,--as-needed -Wl,--gc-sections -Wl,-z,relro
+ALL_CFLAGS = $(STD) $(WARN) $(CFLAGS) $(HARDEN) $(INCLUDES) $(PKG_CFLAGS)
+ALL_LDFLAGS = $(CFLAGS) $(HARDEN) -pthread $(LINK) $(LDFLAGS)
+
+# ---- what there is ----
+
+SRC      := $(wildcard runtime/*/*.c bindings/*.c)
+SCRIPTS  := $(sort $(wildcard scripts/*.lua scripts/*/*.lua scripts/*/*/*.lua))
+UNITS    := $(wildcard tests/unit/test_*.c)
+TORTURES := $(wildcard tests/unit/torture_*.c)
+SPECS    := $(wildcard tests/spec/test_*.lua)
+SCENES   := $(wildcard tests/scenario/test_*.py)
+FUZZERS  := $(wildcard tests/fuzz/fuzz_*.c)
+TOOLS    := $(wildcard tests/tools/*.c)
+BENCHES  := $(wildcard tests/bench/*.c)
+
+MAIN     := $(BUILD)/runtime/cli/main.o
+OBJ      := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/embedded.o
+KIT      := $(BUILD)/libmoonline.a
+UNIT_BIN := $(UNITS:%.c=$(BUILD)/%)
+TORTURE_BIN := $(TORTURES:%.c=$(BUILD)/%)
+TOOL_BIN := $(TOOLS:tests/tools/%.c=$(BUILD)/tools/%)
+BENCH_BIN := $(BENCHES:tests/bench/%.c=$(BUILD)/bench/%)
+FUZZ_BIN := $(FUZZERS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+
+# ---- building ----
+
+all: $(BUILD)/moonline ## the binary, build/moonline
+
+$(BUILD)/moonline: $(OBJ)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) $(EXPORT) -o $@ $(OBJ) $(LIBS)
+
+# Everything but main, as an archive: a test or tool takes in only the objects it calls.
+$(KIT): $(filter-out $(MAIN),$(OBJ))
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/gen/embedded.o: $(BUILD)/gen/embedded.c
+	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# The list of names counts too: a script taken away must leave the binary.
+$(BUILD)/gen/embedded.c: $(BUILD)/gen/embed $(SCRIPTS) $(BUILD)/gen/scripts.list
+	$(call say,EMBED,$@)$(BUILD)/gen/embed scripts $(SCRIPTS) >$@
+
+$(BUILD)/gen/scripts.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SCRIPTS)' | cmp -s - $@ || echo '$(SCRIPTS)' >$@
+
+$(BUILD)/gen/embed: build-aux/embed.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(STD) $(WARN) -O1 -o $@ $<
+
+$(UNIT_BIN) $(TORTURE_BIN): $(BUILD)/%: $(BUILD)/%.o $(KIT)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< $(KIT) $(LIBS)
+
+$(TOOL_BIN): $(BUILD)/tools/%: $(BUILD)/tests/tools/%.o $(KIT)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< $(KIT) $(LIBS)
+
+$(BENCH_BIN): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(KIT)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $< $(KIT) $(LIBS)
+
+# Fuzzers are clang's, and so are the objects they drive: `make fuzz` comes here again with CC=clang SAN=1.
+$(FUZZ_BIN): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(KIT)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(KIT) $(LIBS)
+
+fuzz-here: $(FUZZ_BIN)
+	@BUILD=$(BUILD) build-aux/fuzz $(FUZZ_SECONDS) $(FUZZ_BIN)
+
+$(BUILD)/.deps-%: build-aux/deps $(BUILD)/config.mk
+	@build-aux/deps $* && touch $@
+
+# ---- running ----
+
+deps: ## install what building, testing and checking need (Debian packages; elsewhere they are listed)
+	@build-aux/deps build test asan fuzz check soak
+
+run: $(BUILD)/moonline $(TOOL_BIN) ## serve examples/echo.lua against a stand-in for the platform; Ctrl-C ends it
+	@BUILD=$(BUILD) build-aux/run
+
+say: $(TOOL_BIN) ## post a signed message to the bot of `make run`: make say TEXT='hello'
+	@BUILD=$(BUILD) PORT='$(PORT)' build-aux/say "$$TEXT"
+say: export TEXT := $(TEXT)
+
+# ---- testing ----
+
+RUNNER = MOONLINE=$(BUILD)/moonline BUILD=$(BUILD) $(PYTHON) build-aux/test-runner -j $(JOBS)
+
+test: $(BUILD)/.deps-test $(BUILD)/moonline $(UNIT_BIN) $(TOOL_BIN) ## every test: unit, spec, scenario
+	@$(RUNNER) $(UNIT_BIN) $(SPECS) $(SCENES)
+
+unit: $(BUILD)/.deps-test $(UNIT_BIN) ## the C tests of tests/unit
+	@$(RUNNER) $(UNIT_BIN)
+
+spec: $(BUILD)/.deps-test $(BUILD)/moonline ## the Lua tests of tests/spec
+	@$(RUNNER) $(SPECS)
+
+scenario: $(BUILD)/.deps-test $(BUILD)/moonline $(TOOL_BIN) ## the binary from outside: tests/scenario
+	@$(RUNNER) $(SCENES)
+
+asan: ## unit and scenario tests under AddressSanitizer and UBSan (build/asan)
+	@build-aux/deps build asan test
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SAN=1 test
+
+fuzz: ## fuzz every target of tests/fuzz for FUZZ_SECONDS in all (60)
+	@build-aux/deps build fuzz test
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=$(CLANG) SAN=1 fuzz-here
+
+torture: $(BUILD)/.deps-test $(BUILD)/moonline $(TORTURE_BIN) $(TOOL_BIN) ## failing allocations at the C/Lua border
+	@TEST_SECONDS=240 $(RUNNER) --timeout 600 $(TORTURE_BIN)
+
+soak: $(BUILD)/.deps-test $(BUILD)/moonline $(TOOL_BIN) ## an hour of load and reloads with memory watched (SOAK_SECONDS)
+	@MOONLINE=$(BUILD)/moonline BUILD=$(BUILD) $(PYTHON) tests/bench/soak.py
+
+bench: $(BUILD)/moonline $(TOOL_BIN) $(BENCH_BIN) ## the figures, beside bare libraries in the same run
+	@MOONLINE=$(BUILD)/moonline BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
+
+# ---- checking ----
+
+check: $(BUILD)/.deps-test ## floors of includes, banned calls, linters, warnings as errors
+	@build-aux/deps build test check
+	@BUILD=$(BUILD) MAKE='$(MAKE)' PYTHON='$(PYTHON)' build-aux/check
+
+# ---- installing ----
+
+BIN_DIR = $(DESTDIR)$(PREFIX)/bin
+DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/moonline
+EXAMPLE_DIR = $(DESTDIR)$(PREFIX)/share/moonline/examples
+
+install: $(BUILD)/moonline ## into PREFIX (/usr/local), below DESTDIR: binary, examples, documents
+	install -d $(BIN_DIR) $(DOC_DIR) $(EXAMPLE_DIR)
+	install -m 755 $(BUILD)/moonline $(BIN_DIR)/moonline
+	install -m 644 $(wildcard README.md CHANGELOG.md LICENSE) $(DOC_DIR)
+	cp -R examples/. $(EXAMPLE_DIR)/
+
+uninstall: ## take away what install put there
+	rm -f $(BIN_DIR)/moonline
+	rm -rf $(DOC_DIR) $(DESTDIR)$(PREFIX)/share/moonline
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+FORCE:
+.PHONY: FORCE all deps run say test unit spec scenario asan fuzz fuzz-here torture soak bench check install \
+        uninstall clean help
+.SECONDARY:
+
+-include $(wildcard $(BUILD)/*/*/*.d $(BUILD)/*/*.d)
