@@ -76,6 +76,7 @@ ALL_LDFLAGS = $(CFLAGS) $(HARDEN) -pthread $(LINK) $(LDFLAGS)
 SRC      := $(wildcard runtime/*/*.c bindings/*.c)
 SCRIPTS  := $(sort $(wildcard scripts/*.lua scripts/*/*.lua scripts/*/*/*.lua))
 UNITS    := $(wildcard tests/unit/test_*.c)
+UNIT_PY  := $(wildcard tests/unit/test_*.py)
 TORTURES := $(wildcard tests/unit/torture_*.c)
 SPECS    := $(wildcard tests/spec/test_*.lua)
 SCENES   := $(wildcard tests/scenario/test_*.py)
@@ -98,6 +99,9 @@ all: $(BUILD)/moonline ## the binary, build/moonline
 
 $(BUILD)/moonline: $(OBJ)
 	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) $(EXPORT) -o $@ $(OBJ) $(LIBS)
+
+# What `make check` compiles with warnings as errors: the tests and tools too.
+everything: $(BUILD)/moonline $(UNIT_BIN) $(TORTURE_BIN) $(TOOL_BIN) $(BENCH_BIN)
 
 # Everything but main, as an archive: a test or tool takes in only the objects it calls.
 $(KIT): $(filter-out $(MAIN),$(OBJ))
@@ -152,19 +156,22 @@ deps: ## install what building, testing and checking need (Debian packages; else
 run: $(BUILD)/moonline $(TOOL_BIN) ## serve examples/echo.lua against a stand-in for the platform; Ctrl-C ends it
 	@BUILD=$(BUILD) build-aux/run
 
+# TEXT travels by the environment: it may hold any quote.
+export TEXT
 say: $(TOOL_BIN) ## post a signed message to the bot of `make run`: make say TEXT='hello'
 	@BUILD=$(BUILD) PORT='$(PORT)' build-aux/say "$$TEXT"
-say: export TEXT := $(TEXT)
 
 # ---- testing ----
 
-RUNNER = MOONLINE=$(BUILD)/moonline BUILD=$(BUILD) $(PYTHON) build-aux/test-runner -j $(JOBS)
+# TEST_SANITIZED=1 lets a test grant the slower, larger sanitized binary more time and memory.
+RUNNER = MOONLINE=$(BUILD)/moonline BUILD=$(BUILD) TEST_SANITIZED=$(SAN) \
+         $(PYTHON) build-aux/test-runner -j $(JOBS)
 
 test: $(BUILD)/.deps-test $(BUILD)/moonline $(UNIT_BIN) $(TOOL_BIN) ## every test: unit, spec, scenario
-	@$(RUNNER) $(UNIT_BIN) $(SPECS) $(SCENES)
+	@$(RUNNER) $(UNIT_BIN) $(UNIT_PY) $(SPECS) $(SCENES)
 
-unit: $(BUILD)/.deps-test $(UNIT_BIN) ## the C tests of tests/unit
-	@$(RUNNER) $(UNIT_BIN)
+unit: $(BUILD)/.deps-test $(UNIT_BIN) $(BUILD)/gen/embed ## the C tests of tests/unit
+	@$(RUNNER) $(UNIT_BIN) $(UNIT_PY)
 
 spec: $(BUILD)/.deps-test $(BUILD)/moonline ## the Lua tests of tests/spec
 	@$(RUNNER) $(SPECS)
@@ -218,7 +225,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: FORCE all deps run say test unit spec scenario asan fuzz fuzz-here torture soak bench check install \
+.PHONY: FORCE all everything deps run say test unit spec scenario asan fuzz fuzz-here torture soak bench check install \
         uninstall clean help
 .SECONDARY:
 
