@@ -22,6 +22,7 @@ struct bot {
     struct file_watch *watch;     /* NULL with --no-reload */
     uv_timer_t settle;            /* gathers the changes of one save */
     bool settle_closed;
+    bool announced;               /* the line on standard output was printed */
     bool again;                   /* something changed while next was loading */
     char *refused;                /* why the newest generation is not serving; NULL when it is */
     uint32_t refusals;            /* in a row with nothing serving: for the backoff */
@@ -37,6 +38,8 @@ struct bot *bot_new(struct host *h, const char *path, char *error, size_t n);
 void bot_start(struct bot *b);
 /* Start a new generation (a save, SIGHUP); why goes into the log. */
 void bot_reload(struct bot *b, const char *why);
+/* SIGHUP: credentials and code again. */
+void bot_hup(struct bot *b);
 void bot_leave(struct bot *b);             /* stopping: all generations finish */
 void bot_kill(struct bot *b);              /* stopping: out of time */
 bool bot_gone(const struct bot *b);        /* no process left */

@@ -38,11 +38,14 @@ struct dispatch *dispatch_new(struct host *h);
 void dispatch_free(struct dispatch *d);
 void dispatch_start(struct dispatch *d);                    /* take up what the store holds from before */
 void dispatch_committed(struct dispatch *d, struct event *e); /* takes e; e->seq and e->order are set */
+struct store_row;
+void dispatch_restored(struct dispatch *d, const struct store_row *row); /* `moonline event retry` put it back */
 void dispatch_pump(struct dispatch *d, struct bot *b, uint32_t lane); /* a slot became ready or has room */
 void dispatch_pump_all(struct dispatch *d);
 void dispatch_done(struct dispatch *d, struct slot *s, const struct wire_done *done);
 void dispatch_lost(struct dispatch *d, struct slot *s, const struct worker_end *end); /* its events go back */
 void dispatch_drop(struct dispatch *d, uint64_t seq, uint64_t order); /* removed from the store by hand */
+void dispatch_tick(struct dispatch *d);                     /* now and then: what a failing store left undone */
 bool dispatch_wants(const struct bot *b, uint32_t lane);    /* something waits in this lane */
 size_t dispatch_loaded(const struct dispatch *d);           /* events in memory */
 size_t dispatch_running(const struct dispatch *d);

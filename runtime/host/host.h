@@ -33,3 +33,6 @@ struct host {
 
 /* Serve these bots (files or folders) until a signal says stop. Returns the exit status of the process. */
 int host_run(const struct options *o, const char *const *paths, size_t n_paths);
+
+/* The data directory: --data, else .moonline beside the bot's file. Owned by the caller. */
+char *host_data_dir(const struct options *o, const char *bot_file);

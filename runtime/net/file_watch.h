@@ -11,4 +11,5 @@ struct file_watch *file_watch_new(uv_loop_t *loop, void (*changed)(void *user, c
 /* Watch a directory (not below it). Adding one twice is nothing. 0, ERR_NOTFOUND, ERR_FULL (LIMIT_WATCHED_DIRS or the
  * system's limit), ERR_IO. */
 int file_watch_add(struct file_watch *w, const char *dir);
+size_t file_watch_count(const struct file_watch *w); /* folders watched */
 void file_watch_close(struct file_watch *w); /* frees w once its handle is closed */

@@ -1,0 +1,104 @@
+/* The command line: find the command, read its options, run it. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/near.h"
+#include "bindings/worker.h"
+#include "cli/command.h"
+
+#define ARGS_MOST 1024
+
+/* To add a command: add a row and a file; tests/scenario/test_commands.py asks every row for its help. */
+const struct command commands[] = {
+    {"run", "PATH…", "serve bots", "A PATH is a Lua file, or a folder with bot.lua. One bot answers at /webhook, several at /webhook/NAME.\n\n"
+     "Credentials come from the environment, or from a .env beside the bot:\n"
+     "  LINE_CHANNEL_SECRET        of the channel; several, comma-separated, while one is being rotated\n"
+     "  LINE_CHANNEL_ACCESS_TOKEN  a long-lived token\n"
+     "  LINE_API_BASE, LINE_DATA_API_BASE  other places to call instead of LINE, for tests\n\n"
+     "SIGHUP loads code, credentials and certificate again; SIGTERM and SIGINT finish what runs and leave.",
+     1, -1, command_run},
+    {"check", "PATH", "load a bot, list its handlers, find what would fail",
+     "Exit status 0 when nothing was found, 1 when something was.", 1, 1, command_check},
+    {"event", "list | show ID | retry ID | drop ID", "look at the events the store holds, and mend",
+     "Works on a store in use (through the running moonline) and on a stopped one. --data names the folder; without it,\n"
+     ".moonline in the current folder. An ID is a webhookEventId, or the number in the first column of the list.",
+     1, 2, command_event},
+    {"version", "", "print the version", "", 0, 0, command_version},
+    {"help", "[COMMAND]", "print this, or everything about a command", "", 0, 1, command_help},
+};
+const size_t commands_n = sizeof commands / sizeof *commands;
+
+int command_usage(const char *name, const char *fmt, ...)
+{
+    va_list ap;
+    fprintf(stderr, "moonline%s%s: ", name ? " " : "", name ? name : "");
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return EXIT_USAGE;
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < commands_n; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+static int unknown(const char *name)
+{
+    const char *names[sizeof commands / sizeof *commands];
+    for (size_t i = 0; i < commands_n; i++) names[i] = commands[i].name;
+    const char *near = near_name(name, names, commands_n);
+    if (near) return command_usage(NULL, "%s is not a command (did you mean moonline %s?)", name, near);
+    return command_usage(NULL, "%s is not a command; `moonline help` lists them", name);
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+    struct options o;
+    char error[512];
+    const char *args[ARGS_MOST];
+    int n = 0, status;
+    if (argc > ARGS_MOST) return command_usage(c->name, "too many arguments");
+    options_defaults(&o);
+    if (options_environment(&o, error, sizeof error) ||
+        options_parse(&o, c->name, argc, argv, args, &n, error, sizeof error)) {
+        fprintf(stderr, "%s%s\n", strncmp(error, "moonline", 8) == 0 ? "" : "moonline: ", error);
+        status = EXIT_USAGE;
+    } else if (n < c->least) {
+        status = command_usage(c->name, "what? usage: moonline %s %s", c->name, c->args);
+    } else if (c->most >= 0 && n > c->most) {
+        status = command_usage(c->name, "one too many: %s; usage: moonline %s %s", args[c->most], c->name, c->args);
+    } else {
+        log_init((enum log_format)o.log, (enum log_level)o.log_level);
+        status = c->run(&o, args, n);
+    }
+    options_free(&o);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "worker") == 0) { /* started by the host, never by hand */
+        prctl(PR_SET_NAME, "moonline-worker");
+        return worker_main(argc, argv);
+    }
+    if (argc < 2) return command_usage(NULL, "what? `moonline help` lists the commands; `moonline run PATH` serves a bot");
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-v") == 0) name = "version";
+    const struct command *c = find(name);
+    if (!c) return unknown(argv[1]);
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            const char *about[] = {c->name};
+            return command_help(NULL, about, 1);
+        }
+    return run(c, argc - 2, argv + 2);
+}

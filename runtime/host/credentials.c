@@ -1,0 +1,97 @@
+#include "host/credentials.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/dotenv.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { SECRET, TOKEN, CHANNEL_ID, API_BASE, DATA_API_BASE, N_NAMES };
+static const char *const names[N_NAMES] = {"LINE_CHANNEL_SECRET", "LINE_CHANNEL_ACCESS_TOKEN", "LINE_CHANNEL_ID",
+                                           "LINE_API_BASE", "LINE_DATA_API_BASE"};
+
+static void take(void *user, const char *key, const char *value)
+{
+    char **values = user;
+    for (size_t i = 0; i < N_NAMES; i++)
+        if (strcmp(key, names[i]) == 0) {
+            free(values[i]);
+            values[i] = mem_strdup(value);
+        }
+}
+
+static char *without_trailing_slash(char *url)
+{
+    size_t n = strlen(url);
+    while (n && url[n - 1] == '/') url[--n] = 0;
+    return url;
+}
+
+/* "one, two": several secrets are accepted while one is being rotated. */
+static struct signature_keys *split_secrets(const char *list)
+{
+    struct str secrets[LIMIT_SECRETS];
+    size_t n = 0;
+    for (const char *p = list; *p && n < LIMIT_SECRETS;) {
+        p += strspn(p, ", \t");
+        size_t len = strcspn(p, ", \t");
+        if (!len) break;
+        secrets[n++] = (struct str){p, len};
+        log_secret((struct str){p, len});
+        p += len;
+    }
+    return n ? signature_keys_new(secrets, n) : NULL;
+}
+
+struct credentials *credentials_read(const char *dir, const char *name, char *error, size_t n)
+{
+    char *values[N_NAMES] = {0};
+    auto_free char *file = mem_printf("%s/.env", dir);
+    int r = dotenv_read(file, take, values, error, n);
+    for (size_t i = 0; i < N_NAMES; i++)
+        if (getenv(names[i]) && *getenv(names[i])) take(values, names[i], getenv(names[i]));
+    struct signature_keys *keys = NULL;
+    if (r == 0 || r == ERR_NOTFOUND) {
+        keys = values[SECRET] ? split_secrets(values[SECRET]) : NULL;
+        if (!keys)
+            snprintf(error, n, "no channel secret for bot %s: set LINE_CHANNEL_SECRET in the environment or in %s "
+                               "(the secret is on the Basic settings tab of the channel in the LINE Developers Console)", name, file);
+    }
+    struct credentials *c = NULL;
+    if (keys) {
+        c = mem_zalloc(sizeof *c);
+        c->refs = 1;
+        c->keys = keys;
+        c->token = mem_strdup(values[TOKEN] ? values[TOKEN] : "");
+        c->channel = mem_strdup(values[CHANNEL_ID] ? values[CHANNEL_ID] : name);
+        c->api_base = without_trailing_slash(mem_strdup(values[API_BASE] ? values[API_BASE] : "https://api.line.me"));
+        const char *data = values[DATA_API_BASE] ? values[DATA_API_BASE]
+                           : values[API_BASE]    ? values[API_BASE] /* one stand-in plays both hosts */
+                                                 : "https://api-data.line.me";
+        c->data_api_base = without_trailing_slash(mem_strdup(data));
+        log_secret(str_of(c->token));
+    }
+    for (size_t i = 0; i < N_NAMES; i++) free(values[i]);
+    return c;
+}
+
+struct credentials *credentials_ref(struct credentials *c)
+{
+    c->refs++;
+    return c;
+}
+
+struct credentials *credentials_unref(struct credentials *c)
+{
+    if (!c || --c->refs) return NULL;
+    signature_keys_free(c->keys);
+    free(c->token);
+    free(c->channel);
+    free(c->api_base);
+    free(c->data_api_base);
+    free(c);
+    return NULL;
+}
