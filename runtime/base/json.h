@@ -37,3 +37,7 @@ int json_integer(struct str raw, int64_t *ret);        /* 0, or ERR_SYNTAX when 
 int json_put(struct buf *out, struct str s);
 /* Write `"key":` preceded by a comma unless the last byte is { or [. */
 int json_put_key(struct buf *out, const char *key);
+/* The JSON form of the one character at *p (< end), moving *p behind it; returns its bytes. For writers that have no
+ * buffer of their own to append to, such as the log. */
+#define JSON_ESCAPE_MAX 6
+unsigned json_escape(const char **p, const char *end, char ret[JSON_ESCAPE_MAX]);
