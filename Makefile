@@ -20,6 +20,10 @@ FUZZ_SECONDS = 60
 .DEFAULT_GOAL = all
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
+# Both cores without being asked; -j on the command line wins. `make clean all` keeps its order.
+ifeq ($(MAKELEVEL)$(filter clean,$(MAKECMDGOALS)),0)
+MAKEFLAGS += -j$(JOBS)
+endif
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(patsubst $(BUILD)/%,%,$(2));)
 
@@ -60,8 +64,8 @@ $(BUILD)/config.mk: build-aux/deps Makefile
 	   echo "PKG_LIBS := $$(pkg-config --libs $(PKGS))" && \
 	   echo "LUA_A := $$(build-aux/static-lua lua5.4-cjson lua5.4)"; } >$@.tmp && mv $@.tmp $@
 
-# Lua and lua-cjson are linked statically: the interpreter then runs without indirection through a table of addresses,
-# and start-up loads two files less. Modules from lua_modules/ find the Lua they need in the binary itself, so all of
+# Lua and lua-cjson are linked statically: Debian's archive is free of the indirections of its shared library (string and
+# call-heavy Lua took 1.46 s of CPU instead of 1.69 s), and start-up loads two files less. Modules from lua_modules/ find the Lua they need in the binary itself, so all of
 # Lua goes in (--whole-archive) and its names, and no others, are visible from outside.
 LIBS = -Wl,--whole-archive $(LUA_A) -Wl,--no-whole-archive $(PKG_LIBS) -lm -ldl -lpthread
 EXPORT := -Wl,--export-dynamic-symbol='lua_*' -Wl,--export-dynamic-symbol='luaL_*' \

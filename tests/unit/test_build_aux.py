@@ -92,7 +92,7 @@ class Floors(Tree):
 
 class Rules(Tree):
     def test_quiet_where_nothing_is_wrong(self):
-        self.write("runtime/base/a.c", '/* sprintf( */ int f(void) { return my_system(1) + o->gets(2) + *"atoi(x)"; }\n')
+        self.write("runtime/base/a.c", '/* sprintf( */ int f(void) { return a_system(1) + o->gets(2) + *"atoi(x)"; }\n')
         self.assertEqual(self.run_helper("rules"), (0, ""))
 
     def test_banned_call(self):
