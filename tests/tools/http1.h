@@ -92,6 +92,8 @@ static long http1_chunks(char *p, size_t n, bool join, size_t *ret_len)
 static HTTP1_UNUSED int http1_read(char *p, size_t n, struct http1 *m)
 {
     memset(m, 0, sizeof *m);
+    if (!p)
+        return 0;
     char *blank = memmem(p, n, "\r\n\r\n", 4);
     if (!blank)
         return n > 65536 ? -1 : 0;

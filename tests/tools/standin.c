@@ -34,12 +34,13 @@ struct conn {
     uint64_t since, count;
     bool all;
     struct conn *next, **link; /* the list of those that wait */
+    struct conn *other, **place; /* the list of all */
 };
 
 static struct {
     struct api api;
     int epoll, listener, signals;
-    struct conn *waiting;
+    struct conn *waiting, *all;
     bool print, stop;
     FILE *log;
     uint64_t fail, drop, slow_ms, faultable; /* every fail-th and drop-th call; counted apart from /_/ */
@@ -218,6 +219,9 @@ static void control(struct conn *c, struct call *call)
 static void conn_close(struct conn *c)
 {
     wait_over(c);
+    *c->place = c->other;
+    if (c->other)
+        c->other->place = c->place;
     close(c->fd); /* leaves epoll by itself */
     buf_free(&c->in);
     buf_free(&c->out);
@@ -323,6 +327,10 @@ static void accept_all(void)
         c->fd = fd;
         buf_init(&c->in, IN_BYTES + READ_BYTES);
         buf_init(&c->out, OUT_BYTES);
+        c->place = &S.all;
+        if ((c->other = S.all))
+            S.all->place = &c->other;
+        S.all = c;
         http1_no_delay(fd);
         S.connections++;
         epoll_ctl(S.epoll, EPOLL_CTL_ADD, fd, &e);
@@ -461,6 +469,8 @@ int main(int argc, char **argv)
         fflush(stdout);
     }
     run();
+    while (S.all)
+        conn_close(S.all);
     if (S.log)
         fclose(S.log);
     return 0;
