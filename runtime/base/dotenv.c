@@ -1,4 +1,4 @@
-/* The .env reader. Strict on purpose: a credential that is silently read otherwise than it was meant costs an evening. */
+/* The .env reader. Strict on purpose: a credential that is silently misread costs its owner an evening. */
 #include "base/dotenv.h"
 
 #include <errno.h>
@@ -65,7 +65,8 @@ static const char *quoted(char *p, char **ret_value)
             static const char from[] = "n\"\\rt$", to[] = "\n\"\\\r\t$";
             const char *which = p[1] ? strchr(from, p[1]) : NULL;
             if (!which)
-                return "in double quotes only \\n \\r \\t \\\" \\\\ and \\$ are escapes; single quotes take all as it stands";
+                return "in double quotes only \\n \\r \\t \\\" \\\\ and \\$ are escapes; "
+                       "single quotes take all as it stands";
             *out++ = to[which - from];
             p++;
         } else {
@@ -92,7 +93,7 @@ static char *plain(char *p)
     return p;
 }
 
-/* One line without its ending, a NUL behind it. key NULL when there is no setting on it. Returns what is wrong or NULL. */
+/* One line without its ending, a NUL behind it; key NULL when no setting is on it. Returns what is wrong, or NULL. */
 static const char *parse_line(char *p, struct line *ret)
 {
     *ret = (struct line){NULL, NULL};

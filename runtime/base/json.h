@@ -27,7 +27,7 @@ int json_next_key(struct json *j, struct str *ret_key);
 int json_next_item(struct json *j);
 int json_end(struct json *j);                          /* nothing but space may follow: 0 or ERR_SYNTAX */
 
-/* The text of a string value (raw with its quotes) with escapes resolved, appended as UTF-8. 0, ERR_SYNTAX, ERR_TOOBIG */
+/* The text of a string value (raw with its quotes) with escapes resolved, appended as UTF-8. Also ERR_TOOBIG. */
 int json_text(struct str raw, struct buf *out);
 /* True if a raw string (with quotes) or raw key has no escapes, so that its bytes can be compared as they are. */
 bool json_plain(struct str raw);

@@ -1,6 +1,6 @@
 /* Writing log lines. A line is built on the stack and written once: no allocation (running out of memory is logged too)
- * and no lock. Secrets are masked in each piece before it is escaped, and once more in the finished line, for those that
- * two pieces would spell together. */
+ * and no lock. Secrets are masked in each piece before it is escaped, and once more in the finished line, for those
+ * that two pieces would spell together. */
 #include "base/log.h"
 
 #include <errno.h>

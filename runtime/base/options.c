@@ -60,8 +60,8 @@ static bool read_digits(const char **p, int64_t *ret)
     return *p > start;
 }
 
-/* A number with a unit of the table. A time needs its unit, for a plain 8 could be either seconds or milliseconds; 0 does
- * not. Sizes take small letters too. */
+/* A number with a unit of the table. A time needs its unit, for a plain 8 could be either seconds or milliseconds; 0
+ * does not. Sizes take small letters too. */
 static bool read_amount(const char *text, const struct unit *units, size_t n, int64_t *ret)
 {
     int64_t v;
@@ -214,8 +214,9 @@ void options_defaults(struct options *o)
     char error[256];
     memset(o, 0, sizeof *o);
     for (size_t i = 0; i < option_rows_n; i++) {
-        if (option_set(o, &option_rows[i], option_rows[i].value, error, sizeof error) < 0) {
-            fprintf(stderr, "moonline: options.def: default of %s\n", error); /* a row only its author can have broken */
+        if (option_set(o, &option_rows[i], option_rows[i].value, error, sizeof error) < 0) { /* its author's slip */
+            fprintf(stderr, "moonline: options.def: default of %s\n",
+                    error);
             abort();
         }
     }

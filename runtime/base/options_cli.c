@@ -57,7 +57,8 @@ static int unknown(const char *command, const char *name, const char *dashes, ch
     const char *names[64];
     size_t count = 0;
     if (elsewhere) {
-        snprintf(error, n, "moonline %s: --%s is an option of %s, not of %s", command, name, elsewhere->commands, command);
+        snprintf(error, n, "moonline %s: --%s is an option of %s, not of %s", command, name, elsewhere->commands,
+                 command);
         return ERR_USAGE;
     }
     for (size_t i = 0; i < option_rows_n; i++)

@@ -108,7 +108,8 @@ TEST(trims_only_when_empty)
 
 TEST(memory_helpers)
 {
-    auto_free char *a = mem_printf("%d-%s", 5, "x"), *b = mem_strndup("hello", 4), *c = mem_strdup(""), *d = mem_alloc(0);
+    auto_free char *a = mem_printf("%d-%s", 5, "x"), *b = mem_strndup("hello", 4), *c = mem_strdup(""),
+                   *d = mem_alloc(0);
     CHECK_STR(a, "5-x");
     CHECK_STR(b, "hell");
     CHECK_STR(c, "");

@@ -30,12 +30,31 @@ static int parse(const char *text, size_t n)
 TEST(reads_settings)
 {
     static const char *const rows[][2] = {
-        {"", ""}, {"\n\n# x\n   # y\n", ""}, {"A=1", "<A|1>"}, {"A=1\nB=2\n", "<A|1><B|2>"}, {"A=1\r\nB=2\r\n", "<A|1><B|2>"},
-        {"  export  A = x y  \n", "<A|x y>"}, {"A=", "<A|>"}, {"A= # none", "<A|>"}, {"A=#none", "<A|>"}, {"A=b#c # d", "<A|b#c>"},
-        {"A=a=b==", "<A|a=b==>"}, {"A='x # $y \\n' # z", "<A|x # $y \\n>"}, {"A=\"x\\n\\\"\\\\ # '\"", "<A|x\n\"\\ # '>"},
-        {"A=\"\"", "<A|>"}, {"A=''", "<A|>"}, {"_a9=\"t\\tr\\r\\$\"", "<_a9|t\tr\r$>"}, {"\xef\xbb\xbf""A=1", "<A|1>"},
-        {"A=1\nA=2", "<A|1><A|2>"}, {"exported=1", "<exported|1>"}, {"export=1", "<export|1>"}, {"A=it's", "<A|it's>"},
-        {"A=x\\ny", "<A|x\\ny>"}, {"A=\xe3\x81\x82", "<A|\xe3\x81\x82>"},
+        {"", ""},
+        {"\n\n# x\n   # y\n", ""},
+        {"A=1", "<A|1>"},
+        {"A=1\nB=2\n", "<A|1><B|2>"},
+        {"A=1\r\nB=2\r\n", "<A|1><B|2>"},
+        {"  export  A = x y  \n", "<A|x y>"},
+        {"A=", "<A|>"},
+        {"A= # none", "<A|>"},
+        {"A=#none", "<A|>"},
+        {"A=b#c # d", "<A|b#c>"},
+        {"A=a=b==", "<A|a=b==>"},
+        {"A='x # $y \\n' # z", "<A|x # $y \\n>"},
+        {"A=\"x\\n\\\"\\\\ # '\"", "<A|x\n\"\\ # '>"},
+        {"A=\"\"", "<A|>"},
+        {"A=''", "<A|>"},
+        {"_a9=\"t\\tr\\r\\$\"", "<_a9|t\tr\r$>"},
+        {"\xef\xbb\xbf"
+         "A=1",
+         "<A|1>"},
+        {"A=1\nA=2", "<A|1><A|2>"},
+        {"exported=1", "<exported|1>"},
+        {"export=1", "<export|1>"},
+        {"A=it's", "<A|it's>"},
+        {"A=x\\ny", "<A|x\\ny>"},
+        {"A=\xe3\x81\x82", "<A|\xe3\x81\x82>"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         CHECK_INT(parse(rows[i][0], strlen(rows[i][0])), 0);
@@ -47,7 +66,8 @@ TEST(reads_settings)
 
 TEST(refuses_with_file_and_line)
 {
-    static const struct { const char *text; int line; const char *why; } rows[] = {
+    static const struct { const char *text; int line; const char *why;
+    } rows[] = {
         {"A=1\nhello\n", 2, "write KEY=VALUE (a key has letters, digits and _)"},
         {"=1", 1, "write KEY=VALUE (a key has letters, digits and _)"},
         {"1A=1", 1, "write KEY=VALUE (a key has letters, digits and _)"},
@@ -56,8 +76,10 @@ TEST(refuses_with_file_and_line)
         {"A='x\n'", 1, "the quote is not closed on this line"},
         {"A=\"x\\\"", 1, "the quote is not closed on this line"},
         {"A='x'y", 1, "something follows the closing quote"},
-        {"A=\"\\q\"", 1, "in double quotes only \\n \\r \\t \\\" \\\\ and \\$ are escapes; single quotes take all as it stands"},
-        {"A=\"x\\", 1, "in double quotes only \\n \\r \\t \\\" \\\\ and \\$ are escapes; single quotes take all as it stands"},
+        {"A=\"\\q\"", 1,
+         "in double quotes only \\n \\r \\t \\\" \\\\ and \\$ are escapes; single quotes take all as it stands"},
+        {"A=\"x\\", 1,
+         "in double quotes only \\n \\r \\t \\\" \\\\ and \\$ are escapes; single quotes take all as it stands"},
     };
     char want[512];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -52,7 +52,8 @@ static void check_json(void)
 TEST(json_lines)
 {
     begin(LOG_JSON, LOG_INFO);
-    LOG(INFO, "event done", F_STR("event", "01H"), F_INT("ms", 12), F_NUM("load", 0.25), F_STR("chat", NULL), F_NUM("nan", 0.0 / 0.0));
+    LOG(INFO, "event done", F_STR("event", "01H"), F_INT("ms", 12), F_NUM("load", 0.25), F_STR("chat", NULL),
+        F_NUM("nan", 0.0 / 0.0));
     LOG(ERROR, "a \"b\"\n\x1b[2J", F_VIEW("v", ((struct str){"x\0y\xff", 4})));
     end();
     check_json();
@@ -60,14 +61,18 @@ TEST(json_lines)
     char z;
     CHECK_INT(sscanf(got, "{\"time\":\"%4d-%2d-%2dT%2d:%2d:%2d.%3d%c\"", &y, &mo, &d, &h, &mi, &s, &ms, &z), 8);
     CHECK_INT(z, 'Z');
-    CHECK(strstr(got, "\"level\":\"info\",\"message\":\"event done\",\"event\":\"01H\",\"ms\":12,\"load\":0.250,\"nan\":null}\n") != NULL);
-    CHECK(strstr(got, "\"level\":\"error\",\"message\":\"a \\\"b\\\"\\n\\u001b[2J\",\"v\":\"x\\u0000y\xef\xbf\xbd\"}\n") != NULL);
+    CHECK(strstr(got, "\"level\":\"info\",\"message\":\"event "
+                      "done\",\"event\":\"01H\",\"ms\":12,\"load\":0.250,\"nan\":null}\n") != NULL);
+    CHECK(strstr(got,
+                 "\"level\":\"error\",\"message\":\"a \\\"b\\\"\\n\\u001b[2J\",\"v\":\"x\\u0000y\xef\xbf\xbd\"}\n") !=
+          NULL);
 }
 
 TEST(text_lines)
 {
     begin(LOG_TEXT, LOG_INFO);
-    LOG(INFO, "event done", F_STR("event", "01H"), F_INT("ms", 12), F_STR("empty", ""), F_STR("two", "a b"), F_STR("q", "x=\"y\""));
+    LOG(INFO, "event done", F_STR("event", "01H"), F_INT("ms", 12), F_STR("empty", ""), F_STR("two", "a b"),
+        F_STR("q", "x=\"y\""));
     end();
     int h, m, s, ms, used = 0;
     CHECK_INT(sscanf(got, "%2d:%2d:%2d.%3d %n", &h, &m, &s, &ms, &used), 4);
@@ -79,7 +84,10 @@ TEST(text_lines)
     CHECK_STR(from("W "), "W handler failed try=2 error=\n    bot.lua:3: boom\n    stack:\n    \tbot.lua:3\n");
 
     begin(LOG_TEXT, LOG_INFO); /* nothing reaches the terminal that it would obey */
-    LOG(INFO, "\x1b[2J\xc2\x9b""1m\x7f", F_STR("a", "\x1b]0;x\x07"), F_STR("b", "\xc2\x9b c"), F_STR("d", "\xc2\x9b\nx"));
+    LOG(INFO,
+        "\x1b[2J\xc2\x9b"
+        "1m\x7f",
+        F_STR("a", "\x1b]0;x\x07"), F_STR("b", "\xc2\x9b c"), F_STR("d", "\xc2\x9b\nx"));
     end();
     for (size_t i = 0; i < got_n; i++)
         if ((unsigned char)got[i] < 0x20 && got[i] != '\n')
@@ -186,7 +194,8 @@ TEST(secrets_never_come_out)
     for (int format = LOG_JSON; format <= LOG_TEXT; format++) {
         begin(format, LOG_INFO);
         LOG(INFO, "got tokenA/B\"C\\D+line\nbreak!", F_STR("raw", "<tokenA/B\"C\\D+line\nbreak>"),
-            F_STR("quoted", "<tokenA/B\"C\\D+line\nbreak> x"), F_STR("json", "{\"t\":\"tokenA\\/B\\\"C\\\\D+line\\nbreak\"}"),
+            F_STR("quoted", "<tokenA/B\"C\\D+line\nbreak> x"),
+            F_STR("json", "{\"t\":\"tokenA\\/B\\\"C\\\\D+line\\nbreak\"}"),
             F_STR("form", "a=tokenA%2FB%22C%5CD%2Bline%0Abreak"));
         end();
         CHECK(strstr(got, "tokenA") == NULL);

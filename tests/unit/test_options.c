@@ -43,7 +43,9 @@ TEST(parses_a_command_line)
 {
     struct options o;
     options_defaults(&o);
-    CHECK_INT(parse(&o, "run", "bot.lua --workers 4 --listen=127.0.0.1:0 --no-reload --drain 250ms - --durability os -- --json"), 0);
+    CHECK_INT(parse(&o, "run",
+                    "bot.lua --workers 4 --listen=127.0.0.1:0 --no-reload --drain 250ms - --durability os -- --json"),
+              0);
     CHECK_STR(error, "");
     CHECK_INT(nargs, 3);
     CHECK_STR(args[0], "bot.lua");
@@ -79,13 +81,17 @@ TEST(refuses_in_one_line_that_helps)
         {"run", "--workers -1", "moonline run: --workers: \"-1\" is not a number from 1 to 64"},
         {"run", "--workers 4x", "moonline run: --workers: \"4x\" is not a number from 1 to 64"},
         {"run", "--workers=", "moonline run: --workers: \"\" is not a number from 1 to 64"},
-        {"run", "--workers 99999999999999999999", "moonline run: --workers: \"99999999999999999999\" is not a number from 1 to 64"},
+        {"run", "--workers 99999999999999999999",
+         "moonline run: --workers: \"99999999999999999999\" is not a number from 1 to 64"},
         {"run", "--workers", "moonline run: --workers needs a value: --workers N"},
         {"run", "--data --no-reload", "moonline run: --data needs a value: --data DIR"},
         {"run", "--drain 8", "moonline run: --drain: \"8\" is not a time such as 250ms, 8s, 5m or 24h, from 0 to 10m"},
-        {"run", "--drain 11m", "moonline run: --drain: \"11m\" is not a time such as 250ms, 8s, 5m or 24h, from 0 to 10m"},
-        {"run", "--drain 9223372036854775807h", "moonline run: --drain: \"9223372036854775807h\" is not a time such as 250ms, 8s, 5m or 24h, from 0 to 10m"},
-        {"run", "--memory-limit 1K", "moonline run: --memory-limit: \"1K\" is not a size such as 64K, 256M or 1G, from 1M to 16G"},
+        {"run", "--drain 11m",
+         "moonline run: --drain: \"11m\" is not a time such as 250ms, 8s, 5m or 24h, from 0 to 10m"},
+        {"run", "--drain 9223372036854775807h",
+         "moonline run: --drain: \"9223372036854775807h\" is not a time such as 250ms, 8s, 5m or 24h, from 0 to 10m"},
+        {"run", "--memory-limit 1K",
+         "moonline run: --memory-limit: \"1K\" is not a size such as 64K, 256M or 1G, from 1M to 16G"},
         {"run", "--durability none", "moonline run: --durability: \"none\" is not one of fsync, os, off"},
         {"run", "--durability fsync|os", "moonline run: --durability: \"fsync|os\" is not one of fsync, os, off"},
         {"run", "--reload=maybe", "moonline run: --reload: \"maybe\" is not yes or no"},
@@ -103,9 +109,16 @@ TEST(refuses_in_one_line_that_helps)
 
 TEST(units)
 {
-    static const struct { const char *name, *value; int64_t want; } rows[] = {
-        {"drain", "0", 0}, {"drain", "1ms", 1}, {"drain", "8s", 8000}, {"drain", "5m", 300000}, {"dedupe-time", "24h", 86400000},
-        {"memory-limit", "1048576", 1 << 20}, {"memory-limit", "2048K", 2 << 20}, {"memory-limit", "64m", 64 << 20},
+    static const struct { const char *name, *value; int64_t want;
+    } rows[] = {
+        {"drain", "0", 0},
+        {"drain", "1ms", 1},
+        {"drain", "8s", 8000},
+        {"drain", "5m", 300000},
+        {"dedupe-time", "24h", 86400000},
+        {"memory-limit", "1048576", 1 << 20},
+        {"memory-limit", "2048K", 2 << 20},
+        {"memory-limit", "64m", 64 << 20},
         {"memory-limit", "16G", 17179869184},
     };
     struct options o;
@@ -167,7 +180,8 @@ TEST(environment)
     setenv("MOONLINE_DRAIN", "long", 1);
     CHECK_INT(options_environment(&o, error, sizeof error), ERR_USAGE);
     CHECK_STR(error, "MOONLINE_DRAIN: \"long\" is not a time such as 250ms, 8s, 5m or 24h, from 0 to 10m");
-    unsetenv("MOONLINE_DRAIN"), unsetenv("MOONLINE_MAX_PER_CLIENT"), unsetenv("MOONLINE_RELOAD"), unsetenv("MOONLINE_ADMIN");
+    unsetenv("MOONLINE_DRAIN"), unsetenv("MOONLINE_MAX_PER_CLIENT"), unsetenv("MOONLINE_RELOAD"),
+        unsetenv("MOONLINE_ADMIN");
     options_free(&o);
 }
 
