@@ -168,7 +168,7 @@ say: $(TOOL_BIN) ## post a signed message to the bot of `make run`: make say TEX
 # ---- testing ----
 
 # TEST_SANITIZED=1 lets a test grant the slower, larger sanitized binary more time and memory.
-RUNNER = MOONLINE=$(BUILD)/moonline BUILD=$(BUILD) TEST_SANITIZED=$(SAN) \
+RUNNER = MOONLINE=$(BUILD)/moonline MOONLINE_TOOLS=$(BUILD)/tools BUILD=$(BUILD) TEST_SANITIZED=$(SAN) \
          $(PYTHON) build-aux/test-runner -j $(JOBS)
 
 test: $(BUILD)/.deps-test $(BUILD)/moonline $(UNIT_BIN) $(TOOL_BIN) ## every test: unit, spec, scenario
