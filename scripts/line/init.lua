@@ -1,0 +1,32 @@
+-- The module `line`, as bots see it: require "line".
+
+local core = require "line.core"
+local async = require "line.async"
+local build = require "line.build"
+local messages = require "line.messages"
+local router = require "line.router"
+local send = require "line.send"
+require "line.content"
+
+local line = {
+  on = router.on,
+  hear = router.hear,
+  postback = router.postback,
+  request = core.request,
+  sleep = async.sleep,
+  spawn = async.spawn,
+  all = async.all,
+  flex = messages.flex,
+  action = messages.action,
+}
+
+-- Every operation under its own name; then builders and short forms, which share three names with operations
+-- (multicast, narrowcast, broadcast) and take their form, too.
+for _, functions in ipairs{core.operations, messages.builders} do
+  for name, fn in pairs(functions) do line[name] = fn end
+end
+for _, name in ipairs{"reply", "push", "multicast", "narrowcast", "broadcast", "profile"} do
+  line[name] = send[name]
+end
+
+return build.group("line", line)

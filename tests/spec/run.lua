@@ -1,0 +1,15 @@
+-- Runs the Lua tests, from the project's root: lua5.4 tests/spec/run.lua [test_x …]. Prints TAP for all together.
+
+package.path = "tests/spec/?.lua;" .. package.path
+local tap = require "tap"
+
+local names = {...}
+if #names == 0 then names = {"test_router", "test_event", "test_messages", "test_send", "test_lint"} end
+tap.more = true
+for _, name in ipairs(names) do
+  local before = tap.count
+  dofile("tests/spec/" .. name .. ".lua")
+  if tap.count == before then tap.test(name .. " has tests", function() error("it ran none") end) end
+end
+tap.more = false
+tap.done()

@@ -1,0 +1,85 @@
+-- moonline's own Lua under the plain interpreter: stand-ins for "line.core", "line.async" and "log". Calls to LINE are
+-- noted in stub.calls instead of made; stub.answer(name, fields) may be set to say what they return or raise.
+
+package.path = "scripts/?.lua;scripts/?/init.lua;tests/spec/?.lua;" .. package.path
+
+local stub = {calls = {}, warnings = {}}
+
+-- The rows of the C tables, read from their files: a stand-in must not know them differently.
+local function read(path)
+  local file <close> = assert(io.open(path))
+  return (file:read("a"):gsub("/%*.-%*/", ""))
+end
+
+local function events()
+  local rows = {}
+  for kind, field, subtypes, sources, reply in
+    read("runtime/line/events.def"):gmatch('EVENT%("(.-)", "(.-)", "(.-)", "(.-)", (%u+)') do
+    rows[#rows + 1] = {type = kind, field = field, subtypes = subtypes, sources = sources, reply = reply}
+  end
+  return rows
+end
+
+local function where()
+  for level = 2, 100 do
+    local info = debug.getinfo(level, "Sl")
+    if not info then return "?" end
+    if info.what ~= "C" and not info.source:find("^@scripts/") and not info.source:find("stub.lua", 1, true)
+      and not info.source:find("tap.lua", 1, true) then
+      return info.short_src:match("[^/]*$") .. ":" .. info.currentline
+    end
+  end
+end
+
+local core = {events = events(), operations = {}, inner = {}, error_meta = {}, content = {}, where = where}
+core.content.__index = core.content
+
+for name in read("runtime/line/operations.def"):gmatch("OP%(([%w_]+),") do
+  local function call(fields, options, what, at, quiet)
+    stub.calls[#stub.calls + 1] =
+      {name = name, fields = fields, options = options, what = what, where = at, quiet = quiet}
+    if stub.answer then return stub.answer(name, fields) end
+    return true
+  end
+  core.inner[name] = call
+  core.operations[name] = function(fields, options) return call(fields, options, "line." .. name) end
+end
+
+-- Nearest by letters in common: enough to see that the asker shows the answer.
+function core.near(wanted, names)
+  for _, name in ipairs(names) do
+    if name ~= wanted and #name > 2 and (name:lower() == wanted:lower() or name:find(wanted, 1, true)
+      or wanted:find(name, 1, true)) then
+      return name
+    end
+  end
+end
+
+function core.parameters(f)
+  local info = debug.getinfo(f, "uS")
+  return info.what == "C" and -1 or info.nparams, info.isvararg
+end
+
+function core.request() return {} end
+
+package.preload["line.core"] = function() return core end
+package.preload["line.async"] = function() return {sleep = print, spawn = print, all = print} end
+package.preload["log"] = function()
+  return {warn = function(text) stub.warnings[#stub.warnings + 1] = text end}
+end
+
+-- stub.error(fields): an error object as the C side makes it.
+function stub.error(fields)
+  return setmetatable(fields, core.error_meta)
+end
+
+-- stub.fresh(): the modules anew, without handlers. Returns line, router.
+function stub.fresh()
+  for name in pairs(package.loaded) do
+    if name == "line" or name:find("^line%.") then package.loaded[name] = nil end
+  end
+  stub.calls, stub.warnings, stub.answer = {}, {}, nil
+  return require "line", require "line.router"
+end
+
+return stub
