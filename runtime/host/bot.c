@@ -233,8 +233,11 @@ static void settled(uv_timer_t *t) { bot_reload(t->data, "saved"); }
 static bool concerns(const struct bot *b, const char *path)
 {
     if (!path) return true; /* changes were lost: look at everything */
-    return sources_concern(b->refused_sources, path) || (b->current && sources_concern(b->current->sources, path)) ||
-           (b->next && sources_concern(b->next->sources, path)) || strcmp(path, b->file) == 0;
+    const struct sources *serving = b->current ? b->current->sources : NULL;
+    const struct sources *newest = b->next ? b->next->sources : b->refused_sources ? b->refused_sources : serving;
+    /* The very bytes that were read last time, written once more: editors do that when they only close a file. */
+    if (newest && sources_holds(newest, path) && !sources_differ(newest, path)) return false;
+    return sources_concern(newest, path) || sources_concern(serving, path) || strcmp(path, b->file) == 0;
 }
 
 static void reread_credentials(struct bot *b)
@@ -279,8 +282,7 @@ void bot_file_reported(struct generation *g, struct str path)
     auto_free char *p = mem_strndup(path.p, path.n);
     size_t before = file_watch_count(b->watch);
     watch_folder(b, p);
-    if (file_watch_count(b->watch) != before && sources_concern(g->sources, p) && sources_differ(g->sources, p) &&
-        access(p, R_OK) == 0)
+    if (file_watch_count(b->watch) != before && (sources_holds(g->sources, p) ? sources_differ(g->sources, p) : access(p, R_OK) == 0))
         changed(b, p);
 }
 

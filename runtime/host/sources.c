@@ -92,6 +92,8 @@ bool sources_concern(const struct sources *s, const char *path)
     return false;
 }
 
+bool sources_holds(const struct sources *s, const char *path) { return find(s->files, str_of(path)) != NULL; }
+
 bool sources_differ(const struct sources *s, const char *path)
 {
     struct source *f = find(s->files, str_of(path));

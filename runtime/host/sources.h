@@ -12,6 +12,7 @@ int sources_add(struct sources *s, struct str path, struct str bytes); /* copies
 void sources_probe(struct sources *s, struct str path);
 /* path is one of the files or of the looked-for paths, or a folder above a looked-for path. */
 bool sources_concern(const struct sources *s, const char *path);
+bool sources_holds(const struct sources *s, const char *path); /* it is one of the files */
 /* True if a file differs on the disk from what was read (or is gone). */
 bool sources_differ(const struct sources *s, const char *path);
 size_t sources_count(const struct sources *s);
