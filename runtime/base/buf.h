@@ -21,7 +21,7 @@ int buf_append(struct buf *b, const void *p, size_t n);     /* 0 or ERR_TOOBIG *
 int buf_puts(struct buf *b, const char *s);
 int buf_putc(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 char *buf_reserve(struct buf *b, size_t n);                 /* room for n more bytes at the end; NULL past the ceiling */
 void buf_added(struct buf *b, size_t n);                    /* n bytes were written into the reserve */
 void buf_consume(struct buf *b, size_t n);                  /* drop n bytes at the front */

@@ -132,7 +132,7 @@ const char *signature_reason(enum signature_result r)
         [SIGNATURE_MISSING] = "there is no x-line-signature header",
         [SIGNATURE_NOT_BASE64] = "the signature is not base64",
         [SIGNATURE_LENGTH] = "the signature is not of 32 bytes",
-        [SIGNATURE_WRONG] = "the signature is of none of the channel secrets: was the body changed, or a secret reissued?",
+        [SIGNATURE_WRONG] = "the signature is of none of the channel secrets: was the body changed, or the secret?",
     };
     return (unsigned)r < sizeof reasons / sizeof *reasons ? reasons[r] : "unknown";
 }
