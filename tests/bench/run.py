@@ -2,7 +2,9 @@
 """The figures of `make bench`: moonline beside bare libmicrohttpd and bare libcurl, in the same run.
 
 Ratios are what counts: they compare on any machine, while microseconds belong to the machine that is named on top. The
-parts to be compared take turns, and medians are taken over the rounds, so that a busy moment hits all of them."""
+parts to be compared take turns, and medians are taken over the rounds, so that a busy moment hits all of them.
+
+`make bench BENCH="--quick"` passes options on; --help lists them."""
 
 import argparse
 import base64

@@ -307,7 +307,7 @@ static const char help[] =
     "  --chat-base N     number of the first chat (0)\n"
     "  --group           chats are groups, each with one member\n"
     "  --per-webhook E   events in one request (1)\n"
-    "  --record FILE     a line for each acknowledged event: id, chat, n, status, ack ns, time first sent ns\n"
+    "  --record FILE     a line for each acknowledged event: id, chat, n, status, ack ns, first sent ns\n"
     "  --retry           redeliver what was not answered 200 until it is\n"
     "  --timeout MS      of one request (10000)\n"
     "  --give-up S       with --retry: end after so long without a 200 (60)\n"
