@@ -4,7 +4,10 @@
  *
  * store.c gathers the calls of a loop turn and carries them out as one transaction on the store's own thread (group
  * commit); store_sqlite.c is the backend. fsync: completions come after the commit reached the disk. os: after the
- * commit was handed to the system. off: as soon as the statements ran; the commit follows within a moment. */
+ * commit was handed to the system. off: as soon as the statements ran; the commit follows within 100 ms.
+ *
+ * While writing fails (a full disk), puts are refused with the error, reads go on, and writing is tried again by itself
+ * every second, so that store_health() tells when it works again. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,13 +21,16 @@ struct store_options {
     const char *dir;      /* made if missing, mode 0700; locked for this process */
     int durability;       /* DURABILITY_* */
     int64_t dedupe_ms, dedupe_ids;
-    bool read_only;       /* no lock, no writes: for looking at a live store */
+    bool read_only;       /* for looking at a stopped store: nothing is made, RETRY and DROP answer ERR_USAGE; the lock is
+                           * taken all the same, as the file is one process's alone (a live store is asked through its
+                           * host) */
 };
 
-/* 0; ERR_BUSY (another process has it; error names its pid), ERR_IO, ERR_VERSION (written by a newer moonline), each
- * with one line in error. */
+/* 0; ERR_BUSY (another process has it; error names its pid), ERR_IO, ERR_VERSION (written by a newer moonline),
+ * ERR_NOTFOUND (read_only, and there is none), each with one line in error. */
 int store_open(uv_loop_t *loop, const struct store_options *o, struct store **ret, char *error, size_t n);
-/* Carries out what was asked, commits, then closed(user) and s is freed. */
+/* Carries out what was asked, commits, then closed(user) (may be NULL) and s is freed. What is asked later, by answers
+ * that still come, is answered with ERR_CLOSED. */
 void store_close(struct store *s, void (*closed)(void *user), void *user);
 
 /* A bot's number in this store, made at first use; stable over restarts. Synchronous, for start-up only. */
@@ -90,7 +96,10 @@ enum store_admin_kind { STORE_COUNTS, STORE_LIST, STORE_SHOW, STORE_RETRY, STORE
 /* LIST and SHOW append JSON to out: LIST an array, SHOW one object with the raw body under "event", of
  * {"id","seq","bot","state":"waiting|failed|quarantined","attempts","received","type"?,"why"?}. RETRY moves a kept event
  * back among the waiting, as the newest, attempts 0, and returns it as a row so that it can be dispatched. DROP removes
- * a waiting or kept event. id is a webhookEventId or a decimal seq. */
+ * a waiting or kept event. id is a webhookEventId or a decimal seq.
+ * The order of LIST: kept events, newest first (with the first line of why), then waiting ones, oldest first; it ends
+ * early when out has no more room. "received" is in ms since 1970. The newest 10,000 failed and quarantined events are
+ * kept, 32 MiB of bodies and reasons at most. */
 struct store_admin {
     enum store_admin_kind kind;
     const char *id;        /* SHOW, RETRY, DROP; borrowed */
@@ -98,14 +107,16 @@ struct store_admin {
     size_t limit;          /* LIST */
     void (*done)(struct store_admin *a);
     void *user;
-    int result;            /* out: 0, ERR_NOTFOUND, ERR_BUSY (RETRY of a waiting one), ERR_IO */
+    int result;            /* out: 0, ERR_NOTFOUND, ERR_BUSY (RETRY of a waiting one), ERR_FULL, ERR_IO,
+                            * ERR_TOOBIG (SHOW: no room in out), ERR_CLOSED */
     struct store_counts counts;
     struct buf out;        /* owned by the caller */
     struct store_row row;  /* RETRY: valid during done only; DROP: seq, order and bot of what went */
     struct store_admin *next;
 };
 void store_admin(struct store *s, struct store_admin *a);
-/* The same, at once, for a stopped store or a command: runs what is queued, then this, and returns its result. */
+/* The same, at once, for a stopped store or a command: runs what is queued, then this, and returns its result. done may
+ * be NULL; the views of row are valid in it only. */
 int store_admin_now(struct store *s, struct store_admin *a);
 
 /* ---- health, for /healthz and /metrics; read from the loop thread ---- */
