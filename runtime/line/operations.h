@@ -43,8 +43,8 @@ struct operation_field {
 
 #define OPERATION_FIELDS 16 /* of one row, at most */
 
-/* The row's fields in the order of the row; read on first use, then kept. Aborts on a row that cannot be read, which the
- * unit test finds first. */
+/* The row's fields in the order of the row; read on first use, then kept. Aborts on a row that cannot be read, which
+ * the unit test finds first. */
 const struct operation_field *operation_fields(unsigned row, unsigned *ret_n);
 /* Row index by name; -1 when there is none. */
 int operation_find(struct str name);

@@ -6,6 +6,7 @@
 --     line.sticker{packageId = "446", stickerId = "1988", quoteToken = token}
 -- It returns a new plain table with LINE's own field names. Nothing is checked here but the shape of the call.
 
+local core = require "line.core"
 local errors = require "line.errors"
 
 local build = {}
@@ -45,8 +46,12 @@ end
 
 -- build.group(name, functions[, call])
 -- Returns the table of functions such that reading a name it lacks raises "name.x does not exist (did you mean …?)";
--- with call, the table itself can be called.
+-- with call, the table itself can be called. The functions get a frame of C in front (core.entry), for `return f(…)`.
 function build.group(name, functions, call)
+  for key, value in pairs(functions) do
+    if type(value) == "function" then functions[key] = core.entry(value) end
+  end
+  if call then call = core.entry(call) end
   return setmetatable(functions, {
     __index = function(_, key)
       local names = {}

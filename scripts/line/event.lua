@@ -124,6 +124,8 @@ function methods:leave()
   misuse("event:leave: there is no group or room to leave")
 end
 
+for name, fn in pairs(methods) do methods[name] = core.entry(fn) end
+
 -- event.chat: {type = "user" | "group" | "room", id = …}; nil when the event comes from none.
 local function chat(event)
   local s = rawget(event, "source")
@@ -147,7 +149,10 @@ event.meta = {
 
 -- The message of a failed reply knows which of the queued ones LINE means: its own line is the better answer.
 local function place(e, queue)
-  if type(e) == "string" then return (e:gsub("^%?: ", queue.where[1] .. ": ", 1)) end
+  if type(e) == "string" then
+    local n = e:match("^%?: event:reply: messages%[(%d+)%]")
+    return (e:gsub("^%?: ", queue.where[tonumber(n) or 1] .. ": ", 1))
+  end
   if getmetatable(e) ~= core.error_meta then return e end
   local at = e.message and e.message:match("messages%[(%d+)%]")
   if not at and type(e.details) == "table" and e.details[1] and e.details[1].property then

@@ -60,6 +60,14 @@ function core.parameters(f)
   return info.what == "C" and -1 or info.nparams, info.isvararg
 end
 
+-- A frame that a tail call does not replace.
+function core.entry(f)
+  return function(...)
+    local results = table.pack(f(...))
+    return table.unpack(results, 1, results.n)
+  end
+end
+
 function core.request() return {} end
 
 package.preload["line.core"] = function() return core end

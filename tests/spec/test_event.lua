@@ -99,7 +99,7 @@ test("a failed flush names the line of the message", function()
   same(tostring(e), ("test_event.lua:%d: event:reply: 400 The request body has 1 error(s) [messages[1].text: May not "
     .. "be empty] (request id q-1)"):format(lines[2]))
   stub.answer = function() error("?: event:reply: messages[2].x: a function cannot be sent", 0) end
-  raises("test_event.lua:" .. lines[1] .. ": event:reply: messages[2].x", router.handle,
+  raises("test_event.lua:" .. lines[2] .. ": event:reply: messages[2].x", router.handle,
     {type = "message", replyToken = "r", source = user})
 end)
 

@@ -1,0 +1,338 @@
+/* The life of one API call: attempts, waits between them, retry keys, records. See call.h. What may be repeated:
+ *
+ *   no connection, timeout, 5xx   GETs, and sends with a retry key; CALL_TRIES attempts, about 0.2 s and 0.4 s apart
+ *   429 for the rate              everything, 1 s, 2 s, 4 s … apart: LINE has not carried it out
+ *   429 for the monthly quota     nothing: waiting does not help
+ *   202 to a download             until it is ready, or ready_limit_ms */
+#include "bindings/call.h"
+#include <stdlib.h>
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "line/digest.h"
+
+#define CALL_BOX "line.call"
+#define POOL_MAX 256           /* boxes kept; beyond, the garbage collector has them */
+#define BODY_KEPT 16384u       /* bytes of buffer that a pooled call keeps */
+#define BACKOFF_MS 200
+#define RATE_WAIT_MS 1000
+#define RATE_WAITS 6           /* 1 + 2 + 4 + 8 + 16 + 32 s; the handler's time ends it first */
+#define READY_WAIT_MS 1000
+
+static int pool_ref = LUA_NOREF; /* table of boxes in the registry */
+static int pool_n;
+static char *authorization;      /* "Authorization: Bearer …", made once; never logged */
+
+struct box {
+    struct api_call *c;
+};
+
+/* ---- boxes ---- */
+
+static void timer_closed(uv_handle_t *h) { free(h->data); }
+
+void call_free(struct api_call *c)
+{
+    if (!c) return;
+    call_stop(c);
+    http_call_free(&c->http);
+    buf_free(&c->url);
+    buf_free(&c->body);
+    buf_free(&c->extra);
+    buf_free(&c->stream);
+    c->timer.data = c;
+    if (c->timer_made)
+        uv_close((uv_handle_t *)&c->timer, timer_closed); /* libuv still holds it until its next turn */
+    else
+        free(c);
+}
+
+static int box_gc(lua_State *L)
+{
+    struct box *b = lua_touserdata(L, 1);
+    call_free(b->c);
+    b->c = NULL;
+    return 0;
+}
+
+/* Everything but memory and the timer as new. */
+static void call_reset(struct api_call *c)
+{
+    struct buf keep[] = {c->url, c->body, c->extra, c->stream};
+    bool timer_made = c->timer_made;
+    http_call_free(&c->http);
+    /* The timer, the last member, stays as it is: libuv has it in its lists. */
+    memset(c, 0, offsetof(struct api_call, timer));
+    c->timer_made = timer_made;
+    c->url = keep[0], c->body = keep[1], c->extra = keep[2], c->stream = keep[3];
+    buf_clear(&c->url), buf_clear(&c->body), buf_clear(&c->extra), buf_clear(&c->stream);
+    buf_trim(&c->body, BODY_KEPT);
+    buf_trim(&c->stream, 0);
+}
+
+static struct api_call *call_new(void)
+{
+    struct api_call *c = mem_zalloc(sizeof *c);
+    buf_init(&c->url, LIMIT_HEADER_BYTES);
+    buf_init(&c->body, LIMIT_API_REQUEST);
+    buf_init(&c->extra, LIMIT_HEADER_BYTES);
+    buf_init(&c->stream, LIMIT_API_ANSWER);
+    return c;
+}
+
+LJMP struct api_call *call_object(lua_State *L)
+{
+    struct box *b = lua_newuserdatauv(L, sizeof *b, 0); /* metatable box */
+    b->c = NULL;
+    lua_insert(L, -2);
+    lua_setmetatable(L, -2); /* box */
+    return b->c = call_new();
+}
+
+LJMP struct api_call *call_box(lua_State *L)
+{
+    luaL_checkstack(L, 3, NULL);
+    if (pool_n > 0) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, pool_ref);
+        lua_rawgeti(L, -1, pool_n); /* pool box */
+        lua_pushnil(L);
+        lua_rawseti(L, -3, pool_n--); /* replaces a slot that exists: cannot raise */
+        lua_remove(L, -2);
+        return call_at(L, -1);
+    }
+    luaL_getmetatable(L, CALL_BOX);
+    return call_object(L);
+}
+
+struct api_call *call_at(lua_State *L, int idx)
+{
+    struct box *b = lua_touserdata(L, idx);
+    return b->c;
+}
+
+LJMP void call_recycle(lua_State *L, int idx)
+{
+    if (pool_n == POOL_MAX) return;
+    call_reset(call_at(L, idx));
+    lua_pushvalue(L, idx);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, pool_ref);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, pool_n + 1); /* may raise for memory: the box is then nobody's, and collected */
+    pool_n++;
+    lua_pop(L, 1);
+}
+
+LJMP void call_open(lua_State *L)
+{
+    luaL_newmetatable(L, CALL_BOX);
+    lua_pushcfunction(L, box_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+    lua_createtable(L, 16, 0);
+    pool_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    pool_n = 0;
+}
+
+/* ---- what goes out ---- */
+
+LJMP void call_put_base(lua_State *L, struct api_call *c, enum operation_host host)
+{
+    const struct worker *w = worker_get();
+    const char *base = host == HOST_DATA ? w->data_api_base : w->api_base;
+    size_t n = strlen(base);
+    if (n > 0 && base[n - 1] == '/') n--;
+    if (buf_append(&c->url, base, n)) call_misuse(L, "the base URL is too long");
+}
+
+void call_retry_key(struct api_call *c, const char *own)
+{
+    struct task *t = task_current();
+    struct str id = t ? task_event_id(t) : (struct str){NULL, 0};
+    char key[RETRY_KEY_SIZE], label[64];
+    if (!own && id.n > 0) {
+        const char *channel = worker_get()->channel;
+        task_next_call(t, label, sizeof label);
+        retry_key_make(str_of(channel ? channel : ""), id, str_of(label), key);
+    } else if (!own) {
+        retry_key_random(key);
+    }
+    snprintf(c->retry_line, sizeof c->retry_line, "X-Line-Retry-Key: %s", own ? own : key);
+    c->keyed = true;
+    c->idempotent = true;
+}
+
+static void headers_set(struct api_call *c)
+{
+    unsigned n = 0;
+    const char *token = worker_get()->token;
+    if (!authorization && token) authorization = mem_printf("Authorization: Bearer %s", token);
+    if (!c->own_authorization && authorization) c->headers[n++] = authorization;
+    if (c->json) c->headers[n++] = "Content-Type: application/json";
+    if (c->keyed) c->headers[n++] = c->retry_line;
+    for (const char *p = c->extra.data, *end = p + c->extra.len; p && p < end && n < CALL_HEADERS; p += strlen(p) + 1)
+        c->headers[n++] = p;
+    c->headers[n] = NULL;
+}
+
+/* ---- attempts ---- */
+
+static void call_done(struct http_call *h);
+
+static bool stream_sink(struct http_call *h, const char *p, size_t n)
+{
+    struct api_call *c = h->user;
+    if (buf_append(&c->stream, p, n)) {
+        c->overflow = true; /* the script reads too slowly: better an error than all memory */
+        return false;
+    }
+    call_news(c);
+    return true;
+}
+
+static void attempt_start(struct api_call *c)
+{
+    http_call_free(&c->http);
+    c->http = (struct http_call){
+        .method = c->verb,
+        .url = c->fixed_url ? c->fixed_url : c->url.data,
+        .headers = c->headers,
+        .body = c->has_body ? (c->body.data ? c->body.data : "") : NULL,
+        .body_len = c->has_body ? c->body.len : 0,
+        .timeout_ms = c->timeout_ms,
+        .stall_timeout_ms = c->streaming ? (c->timeout_ms ? c->timeout_ms : 10000) : 0,
+        .max_answer = LIMIT_API_ANSWER,
+        .sink = c->streaming ? stream_sink : NULL,
+        .done = call_done,
+        .user = c,
+    };
+    c->attempt++;
+    c->running = true;
+    http_client_start(worker_get()->client, &c->http);
+}
+
+static void timer_fired(uv_timer_t *t) { attempt_start(t->data); }
+
+static void attempt_later(struct api_call *c, int64_t ms)
+{
+    if (!c->timer_made) {
+        uv_timer_init(worker_get()->loop, &c->timer);
+        c->timer_made = true;
+    }
+    c->timer.data = c;
+    uv_timer_start(&c->timer, timer_fired, (uint64_t)ms, 0);
+}
+
+/* Half to one and a half times ms, so that many calls that failed together do not come back together. */
+static int64_t jitter(int64_t ms)
+{
+    uint32_t r;
+    digest_random(&r, sizeof r);
+    return ms / 2 + (int64_t)(r % (uint32_t)(ms + 1));
+}
+
+static bool answer_says(const struct api_call *c, const char *words)
+{
+    const struct buf *a = &c->http.answer;
+    return a->len && memmem(a->data, a->len, words, strlen(words)) != NULL;
+}
+
+/* Milliseconds until the next attempt, or -1: this one was the last. */
+static int64_t next_attempt(struct api_call *c)
+{
+    int status = c->http.result == 0 ? c->http.status : 0;
+    int64_t spent = (clock_ns() - c->first_ns) / NS_PER_MS, wait = -1, limit = worker_get()->options.handler_limit;
+    if (status == 429) {
+        if (answer_says(c, "monthly limit") || c->limited == RATE_WAITS) return -1;
+        wait = RATE_WAIT_MS << c->limited++;
+        wait += jitter(wait / 4);
+    } else if (c->streaming && status == 202) {
+        wait = READY_WAIT_MS << (c->not_ready < 2 ? c->not_ready : 2);
+        c->not_ready++;
+        limit = c->ready_limit_ms;
+    } else {
+        bool trouble = status >= 500 || c->http.result == ERR_IO || c->http.result == ERR_TIMEOUT;
+        if (!trouble || !c->idempotent || c->stream.len || c->attempt >= CALL_TRIES) return -1;
+        wait = jitter((int64_t)BACKOFF_MS << (c->attempt - 1));
+    }
+    return limit > 0 && spent + wait >= limit ? -1 : wait;
+}
+
+static void record(const struct api_call *c, int64_t again_ms)
+{
+    const struct http_call *h = &c->http;
+    int64_t ns = h->ended_ns - h->started_ns;
+    int status = h->result == 0 ? h->status : 0;
+    struct str id = http_call_header(h, "x-line-request-id");
+    worker_count_call(c->row, status, ns);
+    LOG(DEBUG, "line call", F_STR("operation", c->name), F_INT("status", status), F_VIEW("request_id", id),
+        F_NUM("ms", (double)ns / NS_PER_MS), F_STR("error", h->result ? h->error : NULL));
+    if (again_ms >= 0)
+        LOG(INFO, "line call will be repeated", F_STR("operation", c->name), F_INT("status", status),
+            F_VIEW("request_id", id), F_INT("attempt", c->attempt), F_INT("in_ms", again_ms),
+            F_STR("error", h->result ? h->error : NULL));
+    if (c->counted_as_sent)
+        LOG(INFO, "reply counts as sent: an earlier run of this event has used the token", F_VIEW("request_id", id));
+}
+
+static void call_done(struct http_call *h)
+{
+    struct api_call *c = h->user;
+    c->running = false;
+    int64_t again = next_attempt(c);
+    c->counted_as_sent = c->reply && c->rerun && h->result == 0 && h->status == 400 &&
+                         answer_says(c, "Invalid reply token");
+    record(c, again);
+    if (again >= 0) {
+        attempt_later(c, again);
+        return;
+    }
+    c->finished = true;
+    call_news(c);
+}
+
+/* ---- waiting ---- */
+
+void call_news(struct api_call *c)
+{
+    if (!c->pending) return;
+    c->pending = false;
+    task_wake(&c->wait);
+}
+
+void call_stop(struct api_call *c)
+{
+    if (c->running && worker_get()->client) http_client_cancel(worker_get()->client, &c->http);
+    if (c->timer_made && !uv_is_closing((uv_handle_t *)&c->timer)) uv_timer_stop(&c->timer);
+    c->running = false;
+    c->pending = false;
+    c->finished = true;
+}
+
+static void wait_cancelled(struct wait *w)
+{
+    call_stop((struct api_call *)((char *)w - offsetof(struct api_call, wait)));
+}
+
+LJMP int call_wait(lua_State *L, struct api_call *c, lua_KFunction k, lua_KContext ctx)
+{
+    c->wait.cancel = wait_cancelled;
+    c->pending = true;
+    return task_wait(L, &c->wait, k, ctx);
+}
+
+LJMP int call_start(lua_State *L, struct api_call *c, const char *what, lua_KFunction k, lua_KContext ctx)
+{
+    const struct task *t = task_current();
+    task_check_can_wait(L, what);
+    if (!worker_get()->token && !c->own_authorization)
+        return call_misuse(L, "%s: there is no channel access token: set LINE_CHANNEL_ACCESS_TOKEN", what);
+    c->rerun = t && (task_rerun(t) || task_attempt(t) > 1);
+    headers_set(c);
+    c->first_ns = clock_ns();
+    attempt_start(c);
+    return call_wait(L, c, k, ctx);
+}

@@ -1,0 +1,93 @@
+/* One API call from its start to its answer, retries included, and what becomes of the answer in Lua.
+ *
+ * The struct lives outside Lua; a userdata box owns it, and the box stays on the suspended coroutine's stack. Whatever
+ * the call acquires (buffers, the request under way, a timer) hangs on the struct, so that an error raised anywhere
+ * between leaves nothing behind. Boxes are reused: a call costs no allocation once the pool is warm.
+ *
+ *     struct api_call *c = call_box(L);          box on top of the stack
+ *     … fill in c->verb, c->url or c->fixed_url, c->body (these may raise) …
+ *     return call_start(L, c, what, k, ctx);     suspends; k runs when the last attempt ended */
+#pragma once
+#include "base/buf.h"
+#include "bindings/task.h"
+#include "line/operations.h"
+#include "line/retry_key.h"
+
+#define CALL_HEADERS 16                              /* lines of one request, ours and the script's */
+#define CALL_REQUEST_ROW (PAGE_OPERATIONS - 1u)      /* line.request on the metrics page */
+#define CALL_TRIES 3                                 /* attempts when connections, timeouts or 5xx are the trouble */
+
+struct api_call {
+    struct wait wait;
+    struct http_call http;
+    /* in; the caller fills these between call_box and call_start */
+    unsigned row;                /* of operations.def, or CALL_REQUEST_ROW */
+    const char *name, *verb;     /* static, or as long as the box's coroutine: for the log */
+    const char *fixed_url;       /* NULL: url holds it */
+    struct buf url, body;
+    struct buf extra;            /* header lines of line.request, each with its NUL */
+    bool has_body, json;         /* json: say so in Content-Type */
+    bool idempotent;             /* may be repeated by itself: a GET, or a send with a retry key */
+    bool keyed;                  /* X-Line-Retry-Key goes along, so 409 is success */
+    bool reply;                  /* a reply token's use */
+    bool own_authorization;      /* extra has its own Authorization line */
+    char retry_line[20 + RETRY_KEY_SIZE]; /* "X-Line-Retry-Key: …" */
+    int64_t timeout_ms;          /* of one attempt; 0: 10 s */
+    /* streams only (content.c) */
+    bool streaming, overflow;
+    struct buf stream;           /* bytes that came and were not read yet: from taken on */
+    size_t taken;
+    int64_t ready_limit_ms;      /* how long "202, not ready" is waited for */
+    /* out, once finished */
+    bool finished;               /* no attempt under way, none to come */
+    /* private */
+    bool running, pending, rerun, timer_made;
+    bool counted_as_sent;        /* a re-run's reply whose token was used up by the first run */
+    unsigned attempt, limited, not_ready;
+    int64_t first_ns;
+    const char *headers[CALL_HEADERS + 1];
+    uv_timer_t timer;            /* between attempts; made on first need */
+};
+
+/* Make the metatables and the pool; once per Lua state. */
+LJMP void call_open(lua_State *L);
+/* Push a box holding a fresh call. */
+LJMP struct api_call *call_box(lua_State *L);
+/* The same, never pooled: an object for scripts with the metatable on top of the stack (popped, box pushed). */
+LJMP struct api_call *call_object(lua_State *L);
+/* The call in the box at idx. */
+struct api_call *call_at(lua_State *L, int idx);
+/* The box at idx has served: its call may be used by the next one. */
+LJMP void call_recycle(lua_State *L, int idx);
+
+/* Append the base URL of a host (no slash at its end). Raises when the text grows too long. */
+LJMP void call_put_base(lua_State *L, struct api_call *c, enum operation_host host);
+/* Put a retry key on the call: own (36 characters) when not NULL, else the next one of the current event. */
+void call_retry_key(struct api_call *c, const char *own);
+/* Start the first attempt and suspend. what: "line.push", for the refusal to wait. Use as `return call_start(…)`. */
+LJMP int call_start(lua_State *L, struct api_call *c, const char *what, lua_KFunction k, lua_KContext ctx);
+/* Suspend until the call (or its stream) has news. */
+LJMP int call_wait(lua_State *L, struct api_call *c, lua_KFunction k, lua_KContext ctx);
+/* Wake who waits; from the loop, not from Lua. */
+void call_news(struct api_call *c);
+/* End a call at once: no more bytes, no more attempts. */
+void call_stop(struct api_call *c);
+void call_free(struct api_call *c); /* from __gc of the box */
+
+/* ---- call_answer.c ---- */
+
+/* Whether the finished call counts as done: 2xx; 409 to a retry key; on a re-run, a reply whose token was used up. */
+bool call_ok(const struct api_call *c);
+/* The id that LINE gave the request that counts: of the accepted one after a 409. p NULL when there was none. */
+struct str call_request_id(const struct api_call *c);
+/* The value at idx as the JSON body. Raises at the script's line what cannot be sent. */
+LJMP void call_encode(lua_State *L, struct api_call *c, int idx, const char *what);
+/* Push the answer's JSON as a Lua value (an empty body: an empty table). Raises an error object when it is not JSON. */
+LJMP void call_push_json(lua_State *L, struct api_call *c, int what, int where);
+/* Raise the error object of a failed call. what: stack index of "line.push"; where: of "bot.lua:12", or of nil to
+ * find it from the running code. */
+LJMP int call_raise(lua_State *L, struct api_call *c, int what, int where);
+/* Raise text in front of which stands the script's position: wrong arguments, and what no answer is involved in. */
+LJMP int call_misuse(lua_State *L, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The metatable of error objects, "line.error" in the registry; scripts/line/errors.lua gives it its __tostring. */
+#define ERROR_OBJECT "line.error"

@@ -1,0 +1,127 @@
+/* The module "line.core". Everything pleasant is in scripts/line/; here is what needs C:
+ *
+ *   operations  name → function(fields | natural value [, options]): what line.<operation> is
+ *   inner       name → function(fields, options, what, where, quiet): the same under another name, for short forms
+ *   request     line.request
+ *   events      the rows of events.def: {type, field, subtypes, sources, reply} each
+ *   error_meta  metatable of error objects
+ *   content     method table of content objects
+ *   near(name, list)   the entry that a mistyped name most likely meant, or nil
+ *   where()            "bot.lua:12" of the innermost code of the user's
+ *   entry(f)           f behind a C frame: in `return line.push(…)` a Lua function would replace the script's own
+ *                      frame, and errors could not say where they come from
+ *   parameters(f)      number of declared parameters of a Lua function (-1: a C function), whether it takes "…" */
+#include "bindings/line_core.h"
+#include "base/near.h"
+#include "bindings/operation.h"
+
+struct event_row {
+    const char *type, *field, *subtypes, *sources, *reply;
+};
+
+static const struct event_row event_rows[] = {
+#define EVENT(type, field, subtypes, sources, reply, about) {type, field, subtypes, sources, #reply},
+#include "line/events.def"
+#undef EVENT
+};
+
+static void push_events(lua_State *L)
+{
+    int n = (int)(sizeof event_rows / sizeof event_rows[0]);
+    lua_createtable(L, n, 0);
+    for (int i = 0; i < n; i++) {
+        const struct event_row *e = &event_rows[i];
+        const char *const row[][2] = {{"type", e->type}, {"field", e->field}, {"subtypes", e->subtypes},
+                                      {"sources", e->sources}, {"reply", e->reply}};
+        lua_createtable(L, 0, 5);
+        for (int k = 0; k < 5; k++) {
+            lua_pushstring(L, row[k][1]);
+            lua_setfield(L, -2, row[k][0]);
+        }
+        lua_rawseti(L, -2, i + 1);
+    }
+}
+
+#define NEAR_NAMES 512
+
+/* near(name, list): the strings stay in the list while we look. */
+static int core_near(lua_State *L)
+{
+    const char *names[NEAR_NAMES], *wanted = luaL_checkstring(L, 1);
+    size_t n = 0;
+    luaL_checktype(L, 2, LUA_TTABLE);
+    while (n < NEAR_NAMES && lua_rawgeti(L, 2, (lua_Integer)n + 1) == LUA_TSTRING) {
+        names[n++] = lua_tostring(L, -1);
+        lua_pop(L, 1);
+    }
+    lua_pushstring(L, near_name(wanted, names, n)); /* NULL is nil */
+    return 1;
+}
+
+static int core_where(lua_State *L)
+{
+    task_push_where(L);
+    return 1;
+}
+
+static int core_parameters(lua_State *L)
+{
+    lua_Debug d;
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_getinfo(L, ">uS", &d);
+    lua_pushinteger(L, *d.what == 'C' ? -1 : d.nparams);
+    lua_pushboolean(L, d.isvararg);
+    return 2;
+}
+
+static int entry_return(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    return lua_gettop(L);
+}
+
+static int entry_call(lua_State *L)
+{
+    int n = lua_gettop(L);
+    luaL_checkstack(L, 1, NULL);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_callk(L, n, LUA_MULTRET, 0, entry_return);
+    return lua_gettop(L);
+}
+
+static int core_entry(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    if (!lua_iscfunction(L, 1)) lua_pushcclosure(L, entry_call, 1);
+    return 1;
+}
+
+LJMP int luaopen_line_core(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"near", core_near}, {"where", core_where}, {"parameters", core_parameters}, {"entry", core_entry},
+        {NULL, NULL},
+    };
+    call_open(L);
+    content_open(L);
+    luaL_newlib(L, functions);
+    operation_push_all(L, false);
+    lua_setfield(L, -2, "operations");
+    operation_push_all(L, true);
+    lua_setfield(L, -2, "inner");
+    request_push(L);
+    lua_setfield(L, -2, "request");
+    push_events(L);
+    lua_setfield(L, -2, "events");
+    luaL_newmetatable(L, ERROR_OBJECT);
+    lua_setfield(L, -2, "error_meta");
+    luaL_getmetatable(L, "line.content");
+    lua_getfield(L, -1, "__index");
+    lua_remove(L, -2);
+    lua_setfield(L, -2, "content");
+    return 1;
+}

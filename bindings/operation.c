@@ -1,0 +1,293 @@
+/* See operation.h. One C function serves all rows; the row's index and the function's name are its upvalues. */
+#include "bindings/operation.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/near.h"
+
+static char **fixed_urls; /* [row]: the URL of a row without variable parts, made on first use, kept for good */
+
+LJMP int operation_unknown(lua_State *L, const char *kind, const char *got, const char *const *names, size_t n)
+{
+    const char *near = near_name(got, names, n), *what = lua_tostring(L, ARG_WHAT);
+    if (near) return call_misuse(L, "%s: unknown %s '%s' (did you mean '%s'?)", what, kind, got, near);
+    return call_misuse(L, "%s: unknown %s '%s'", what, kind, got);
+}
+
+/* ---- arguments ---- */
+
+static bool type_fits(lua_State *L, int idx, enum field_type t)
+{
+    int is, have = lua_type(L, idx);
+    switch (t) {
+    case FIELD_STRING: return have == LUA_TSTRING;
+    case FIELD_INTEGER: lua_tointegerx(L, idx, &is); return have == LUA_TNUMBER && is;
+    case FIELD_NUMBER: return have == LUA_TNUMBER;
+    case FIELD_BOOLEAN: return have == LUA_TBOOLEAN;
+    case FIELD_ARRAY:
+    case FIELD_OBJECT: return have == LUA_TTABLE;
+    }
+    return false;
+}
+
+/* Every key of the table at ARG_FIELDS is a field of the row, of its type; the required ones are there. */
+static void check_fields(lua_State *L, const struct operation_field *f, unsigned n)
+{
+    const char *what = lua_tostring(L, ARG_WHAT), *names[OPERATION_FIELDS];
+    lua_pushnil(L);
+    while (lua_next(L, ARG_FIELDS)) { /* key value */
+        if (lua_type(L, -2) != LUA_TSTRING)
+            call_misuse(L, "%s: takes fields by name, such as {%s = …}, not a list", what, n ? f[0].name : "name");
+        size_t len;
+        const char *key = lua_tolstring(L, -2, &len);
+        unsigned i = 0;
+        while (i < n && !(f[i].n == len && memcmp(f[i].name, key, len) == 0)) i++;
+        if (i == n) {
+            for (i = 0; i < n; i++) names[i] = f[i].name;
+            operation_unknown(L, "field", key, names, n);
+        }
+        if (!type_fits(L, -1, f[i].type))
+            call_misuse(L, "%s: field '%s' must be %s, not %s", what, key, field_type_name(f[i].type),
+                        luaL_typename(L, -1));
+        lua_pop(L, 1);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (!f[i].required) continue;
+        if (lua_getfield(L, ARG_FIELDS, f[i].name) == LUA_TNIL)
+            call_misuse(L, "%s: missing field '%s'", what, f[i].name);
+        lua_pop(L, 1);
+    }
+}
+
+/* What stands at ARG_FIELDS becomes the table of fields: the natural value is wrapped, nothing at all is empty. */
+static void settle_fields(lua_State *L, const struct operation *o)
+{
+    int t = lua_type(L, ARG_FIELDS);
+    if (t == LUA_TTABLE) return;
+    if (t != LUA_TNIL && !*o->natural)
+        call_misuse(L, "%s: takes a table of fields, not %s", lua_tostring(L, ARG_WHAT), luaL_typename(L, ARG_FIELDS));
+    lua_createtable(L, 0, 1);
+    if (t != LUA_TNIL) {
+        lua_pushvalue(L, ARG_FIELDS);
+        lua_setfield(L, -2, o->natural);
+    }
+    lua_replace(L, ARG_FIELDS);
+}
+
+static void option_timeout(lua_State *L, struct api_call *c)
+{
+    double s = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+    if (!(s > 0 && s <= 3600))
+        call_misuse(L, "%s: timeout must be a number of seconds above 0", lua_tostring(L, ARG_WHAT));
+    c->timeout_ms = (int64_t)(s * 1000 + 0.5);
+}
+
+LJMP void operation_options(lua_State *L, struct api_call *c, bool takes_key)
+{
+    static const char *const names[] = {"timeout", "retry_key"};
+    const char *what = lua_tostring(L, ARG_WHAT), *own = NULL;
+    bool none = false;
+    if (!lua_isnoneornil(L, ARG_OPTIONS)) {
+        if (!lua_istable(L, ARG_OPTIONS))
+            call_misuse(L, "%s: options must be a table, not %s", what, luaL_typename(L, ARG_OPTIONS));
+        lua_pushnil(L);
+        while (lua_next(L, ARG_OPTIONS)) {
+            const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+            if (strcmp(key, "timeout") == 0) {
+                option_timeout(L, c);
+            } else if (strcmp(key, "retry_key") == 0 && takes_key) {
+                none = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+                own = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL; /* the table keeps it */
+                if (!none && (!own || strlen(own) != RETRY_KEY_SIZE - 1 ||
+                              strspn(own, "0123456789abcdefABCDEF-") != RETRY_KEY_SIZE - 1))
+                    call_misuse(L, "%s: retry_key must be a UUID (123e4567-e89b-12d3-a456-426614174000) or false",
+                                what);
+            } else {
+                operation_unknown(L, "option", key, names, takes_key ? 2 : 1);
+            }
+            lua_pop(L, 1);
+        }
+    }
+    if (takes_key && !none) call_retry_key(c, own);
+}
+
+/* ---- URL and body ---- */
+
+static void put(lua_State *L, struct api_call *c, const char *p, size_t n, bool escape)
+{
+    if (escape ? operation_escape(&c->url, (struct str){p, n}) : buf_append(&c->url, p, n))
+        call_misuse(L, "%s: the path and query are too long", lua_tostring(L, ARG_WHAT));
+}
+
+/* Append the value of field f as text; false when it is not there. */
+static bool put_field(lua_State *L, struct api_call *c, const struct operation_field *f)
+{
+    size_t n = 0;
+    int t = lua_getfield(L, ARG_FIELDS, f->name); /* value */
+    if (t == LUA_TNIL) {
+        lua_pop(L, 1);
+        return false;
+    }
+    if (f->type == FIELD_INTEGER) { /* 20.0 is written 20 */
+        lua_pushinteger(L, lua_tointeger(L, -1));
+        lua_replace(L, -2);
+    }
+    const char *p = t == LUA_TBOOLEAN ? (lua_toboolean(L, -1) ? "true" : "false") : lua_tolstring(L, -1, &n);
+    if (t == LUA_TBOOLEAN) n = strlen(p);
+    if (f->place == FIELD_PATH && (n == 0 || str_is((struct str){p, n}, ".") || str_is((struct str){p, n}, "..")))
+        call_misuse(L, "%s: field '%s' is \"%s\", which cannot be one", lua_tostring(L, ARG_WHAT), f->name, p);
+    put(L, c, p, n, true);
+    lua_pop(L, 1);
+    return true;
+}
+
+static void put_path(lua_State *L, struct api_call *c, const char *path, const struct operation_field *f, unsigned n)
+{
+    while (*path) {
+        size_t plain = strcspn(path, "{");
+        put(L, c, path, plain, false);
+        path += plain;
+        if (!*path) return;
+        size_t len = strcspn(++path, "}");
+        for (unsigned i = 0; i < n; i++)
+            if (f[i].n == len && memcmp(f[i].name, path, len) == 0) put_field(L, c, &f[i]);
+        path += len + 1;
+    }
+}
+
+static void put_query(lua_State *L, struct api_call *c, const struct operation_field *f, unsigned n)
+{
+    char mark = '?';
+    for (unsigned i = 0; i < n; i++) {
+        if (f[i].place != FIELD_QUERY) continue;
+        size_t before = c->url.len;
+        put(L, c, &mark, 1, false);
+        put(L, c, f[i].name, f[i].n, true);
+        put(L, c, "=", 1, false);
+        if (put_field(L, c, &f[i]))
+            mark = '&';
+        else
+            c->url.len = before, c->url.data[before] = 0; /* not given: as if never written */
+    }
+}
+
+static void build_url(lua_State *L, struct api_call *c, unsigned row, const struct operation_field *f, unsigned n)
+{
+    const struct operation *o = &operations[row];
+    bool variable = false;
+    for (unsigned i = 0; i < n; i++) variable = variable || f[i].place != FIELD_BODY;
+    if (!fixed_urls) fixed_urls = mem_zalloc(operations_n * sizeof *fixed_urls);
+    if (!variable && fixed_urls[row]) {
+        c->fixed_url = fixed_urls[row];
+        return;
+    }
+    call_put_base(L, c, o->host);
+    put_path(L, c, o->path, f, n);
+    put_query(L, c, f, n);
+    if (!variable) c->fixed_url = fixed_urls[row] = mem_strndup(c->url.data, c->url.len);
+}
+
+static void build_body(lua_State *L, struct api_call *c, const struct operation *o, const struct operation_field *f,
+                       unsigned n)
+{
+    const char *what = lua_tostring(L, ARG_WHAT);
+    bool mixed = false;
+    if (o->body == BODY_NONE) return;
+    for (unsigned i = 0; i < n; i++) mixed = mixed || f[i].place != FIELD_BODY;
+    if (!mixed) {
+        call_encode(L, c, ARG_FIELDS, what); /* what the script wrote, as it is */
+    } else {
+        lua_createtable(L, 0, (int)n);
+        for (unsigned i = 0; i < n; i++) {
+            if (f[i].place != FIELD_BODY) continue;
+            lua_getfield(L, ARG_FIELDS, f[i].name);
+            lua_setfield(L, -2, f[i].name);
+        }
+        call_encode(L, c, -1, what);
+        lua_pop(L, 1);
+    }
+}
+
+/* ---- the call ---- */
+
+static int operation_done(lua_State *L, int status, lua_KContext row)
+{
+    (void)status;
+    struct api_call *c = call_at(L, ARG_BOX);
+    if (!call_ok(c)) return call_raise(L, c, ARG_WHAT, ARG_WHERE);
+    struct str id = call_request_id(c);
+    if (operations[row].answer == ANSWER_JSON && !c->counted_as_sent) {
+        call_push_json(L, c, ARG_WHAT, ARG_WHERE);
+    } else {
+        lua_pushboolean(L, 1);
+    }
+    if (id.p)
+        lua_pushlstring(L, id.p, id.n);
+    else
+        lua_pushnil(L);
+    call_recycle(L, ARG_BOX);
+    return 2;
+}
+
+/* The same for a caller that has no use for the answer: event:reply's flush. Nothing is decoded. */
+static int operation_done_quietly(lua_State *L, int status, lua_KContext row)
+{
+    (void)status;
+    (void)row;
+    struct api_call *c = call_at(L, ARG_BOX);
+    if (!call_ok(c)) return call_raise(L, c, ARG_WHAT, ARG_WHERE);
+    call_recycle(L, ARG_BOX);
+    return 0;
+}
+
+/* Stack: fields options what where [quiet]. */
+static int operation_run(lua_State *L, unsigned row, bool quiet)
+{
+    const struct operation *o = &operations[row];
+    unsigned n;
+    const struct operation_field *f = operation_fields(row, &n);
+    const char *what = lua_tostring(L, ARG_WHAT);
+    settle_fields(L, o);
+    check_fields(L, f, n);
+    struct api_call *c = o->answer == ANSWER_BYTES ? content_box(L) : call_box(L); /* ARG_BOX */
+    c->row = row;
+    c->name = o->name;
+    c->verb = o->verb;
+    c->idempotent = strcmp(o->verb, "GET") == 0;
+    c->reply = o->body == BODY_JSON && strcmp(o->name, "reply_message") == 0;
+    build_url(L, c, row, f, n);
+    build_body(L, c, o, f, n);
+    operation_options(L, c, o->retry_key); /* last: a retry key is counted only for a call that will be made */
+    lua_KFunction k = o->answer == ANSWER_BYTES ? content_opened : quiet ? operation_done_quietly : operation_done;
+    return call_start(L, c, what, k, (lua_KContext)row);
+}
+
+/* f(fields, options): upvalues row, what. */
+static int operation_outer(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushnil(L);
+    return operation_run(L, (unsigned)lua_tointeger(L, lua_upvalueindex(1)), false);
+}
+
+/* f(fields, options, what, where, quiet): upvalue row. */
+static int operation_inner(lua_State *L)
+{
+    bool quiet = lua_toboolean(L, 5);
+    lua_settop(L, 4);
+    luaL_checkstring(L, ARG_WHAT);
+    return operation_run(L, (unsigned)lua_tointeger(L, lua_upvalueindex(1)), quiet);
+}
+
+LJMP void operation_push_all(lua_State *L, bool inner)
+{
+    lua_createtable(L, 0, (int)operations_n);
+    for (unsigned i = 0; i < operations_n; i++) {
+        lua_pushinteger(L, i);
+        lua_pushfstring(L, "line.%s", operations[i].name);
+        lua_pushcclosure(L, inner ? operation_inner : operation_outer, 2);
+        lua_setfield(L, -2, operations[i].name);
+    }
+}
