@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "host/credentials.h"
 #include "host/dispatch.h"
-#include "host/sources.h"
+#include "host/snapshot.h"
 #include "net/file_watch.h"
 
 #define SETTLE_MS 5                      /* a save is often several changes; gather them this long */
@@ -65,7 +65,7 @@ struct bot *bot_new(struct host *h, const char *path, char *error, size_t n)
 void bot_free(struct bot *b)
 {
     credentials_unref(b->credentials);
-    sources_free(b->refused_sources);
+    snapshot_free(b->refused_snapshot);
     free(b->name);
     free(b->file);
     free(b->dir);
@@ -79,7 +79,7 @@ struct slot *bot_slot(struct bot *b, uint32_t index) { return b->current ? &b->c
 
 static void generation_free(struct generation *g)
 {
-    sources_free(g->sources);
+    snapshot_free(g->snapshot);
     free(g->slots);
     free(g);
 }
@@ -144,7 +144,7 @@ static void take_over(struct bot *b, struct generation *g)
     g->state = GENERATION_SERVING;
     free(b->refused);
     b->refused = NULL;
-    b->refused_sources = sources_free(b->refused_sources);
+    b->refused_snapshot = snapshot_free(b->refused_snapshot);
     b->refusals = 0;
     b->retry_at_ns = 0;
     if (g->number > 1) b->reloads_ok++;
@@ -187,9 +187,9 @@ void bot_refused(struct generation *g, struct str why)
     b->reloads_refused++;
     free(b->refused);
     b->refused = mem_strndup(why.p, why.n);
-    sources_free(b->refused_sources);
-    b->refused_sources = g->sources;
-    g->sources = sources_new();
+    snapshot_free(b->refused_snapshot);
+    b->refused_snapshot = g->snapshot;
+    g->snapshot = snapshot_new();
     if (b->current) {
         LOG(ERROR, "not loaded; the generation before keeps serving", F_STR("bot", b->name), F_INT("generation", g->number),
             F_INT("serving", b->current->number), F_VIEW("error", why));
@@ -233,11 +233,11 @@ static void settled(uv_timer_t *t) { bot_reload(t->data, "saved"); }
 static bool concerns(const struct bot *b, const char *path)
 {
     if (!path) return true; /* changes were lost: look at everything */
-    const struct sources *serving = b->current ? b->current->sources : NULL;
-    const struct sources *newest = b->next ? b->next->sources : b->refused_sources ? b->refused_sources : serving;
+    const struct snapshot *serving = b->current ? b->current->snapshot : NULL;
+    const struct snapshot *newest = b->next ? b->next->snapshot : b->refused_snapshot ? b->refused_snapshot : serving;
     /* The very bytes that were read last time, written once more: editors do that when they only close a file. */
-    if (newest && sources_holds(newest, path) && !sources_differ(newest, path)) return false;
-    return sources_concern(newest, path) || sources_concern(serving, path) || strcmp(path, b->file) == 0;
+    if (newest && snapshot_holds(newest, path) && !snapshot_differ(newest, path)) return false;
+    return snapshot_concern(newest, path) || snapshot_concern(serving, path) || strcmp(path, b->file) == 0;
 }
 
 static void reread_credentials(struct bot *b)
@@ -282,7 +282,7 @@ void bot_file_reported(struct generation *g, struct str path)
     auto_free char *p = mem_strndup(path.p, path.n);
     size_t before = file_watch_count(b->watch);
     watch_folder(b, p);
-    if (file_watch_count(b->watch) != before && (sources_holds(g->sources, p) ? sources_differ(g->sources, p) : access(p, R_OK) == 0))
+    if (file_watch_count(b->watch) != before && (snapshot_holds(g->snapshot, p) ? snapshot_differ(g->snapshot, p) : access(p, R_OK) == 0))
         changed(b, p);
 }
 

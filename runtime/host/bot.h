@@ -28,7 +28,7 @@ struct bot {
     uint32_t refusals;            /* in a row with nothing serving: for the backoff */
     int64_t retry_at_ns;          /* load again at this time; 0: not by itself */
     uint64_t reloads_ok, reloads_refused;
-    struct sources *refused_sources; /* of the refused generation: a change of these files is the mend */
+    struct snapshot *refused_snapshot; /* of the refused generation: a change of these files is the mend */
     struct lane lanes[LIMIT_WORKERS + 1];
 };
 

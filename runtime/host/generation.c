@@ -10,7 +10,7 @@
 #include "host/bot.h"
 #include "host/credentials.h"
 #include "host/dispatch.h"
-#include "host/sources.h"
+#include "host/snapshot.h"
 
 #define SUSPECTS_IDLE (2 * NS_PER_S)   /* the suspects' process leaves when it had nothing to do this long */
 #define BACKOFF_FIRST (100 * NS_PER_MS)
@@ -62,7 +62,7 @@ static void send_start(struct slot *s)
         {SETTING_DATA_API_BASE, b->credentials->data_api_base},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) send_setting(&t, settings[i][0], settings[i][1]);
-    sources_each(g->sources, send_source, &t);
+    snapshot_each(g->snapshot, send_source, &t);
     wire_send(t.wire, WIRE_START, (struct str){"", 0});
 }
 
@@ -102,12 +102,12 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
         return;
     case WIRE_LOADED:
         if (wire_read_strings(payload, &a, &b)) return malformed(s);
-        if (sources_add(g->sources, a, b)) LOG(WARN, "more Lua than a generation may hold; restarts read the disk", F_VIEW("file", a));
+        if (snapshot_add(g->snapshot, a, b)) LOG(WARN, "more Lua than a generation may hold; restarts read the disk", F_VIEW("file", a));
         bot_file_reported(g, a);
         return;
     case WIRE_PROBED:
         if (wire_read_strings(payload, &a, NULL)) return malformed(s);
-        sources_probe(g->sources, a);
+        snapshot_probe(g->snapshot, a);
         bot_file_reported(g, a);
         return;
     case WIRE_READY:
@@ -168,7 +168,7 @@ struct generation *generation_start(struct bot *bot, uint32_t number)
     struct generation *g = mem_zalloc(sizeof *g);
     g->bot = bot;
     g->number = number;
-    g->sources = sources_new();
+    g->snapshot = snapshot_new();
     g->n_slots = (uint32_t)bot->host->options->workers + 1;
     g->slots = mem_zalloc(g->n_slots * sizeof *g->slots);
     g->started_ns = clock_ns();

@@ -33,7 +33,7 @@ struct generation {
     struct bot *bot;
     uint32_t number;
     enum generation_state state;
-    struct sources *sources;        /* files and looked-for paths; owned */
+    struct snapshot *snapshot;        /* files and looked-for paths; owned */
     uint32_t handlers;
     uint32_t n_slots;               /* workers + 1 */
     struct slot *slots;

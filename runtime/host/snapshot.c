@@ -1,4 +1,4 @@
-#include "host/sources.h"
+#include "host/snapshot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +14,12 @@ struct source {
     struct source *next;
 };
 
-struct sources {
+struct snapshot {
     struct source *files, *probes;
     size_t n, total;
 };
 
-struct sources *sources_new(void) { return mem_zalloc(sizeof(struct sources)); }
+struct snapshot *snapshot_new(void) { return mem_zalloc(sizeof(struct snapshot)); }
 
 static void free_list(struct source *s)
 {
@@ -31,7 +31,7 @@ static void free_list(struct source *s)
     }
 }
 
-struct sources *sources_free(struct sources *s)
+struct snapshot *snapshot_free(struct snapshot *s)
 {
     if (!s) return NULL;
     free_list(s->files);
@@ -53,7 +53,7 @@ static struct source **last(struct source **list)
     return list;
 }
 
-int sources_add(struct sources *s, struct str path, struct str bytes)
+int snapshot_add(struct snapshot *s, struct str path, struct str bytes)
 {
     if (find(s->files, path)) return 0;
     if (s->total + bytes.n > LIMIT_GENERATION_SOURCE) return ERR_FULL;
@@ -66,7 +66,7 @@ int sources_add(struct sources *s, struct str path, struct str bytes)
     return 0;
 }
 
-void sources_probe(struct sources *s, struct str path)
+void snapshot_probe(struct snapshot *s, struct str path)
 {
     if (find(s->probes, path)) return;
     struct source *f = mem_zalloc(sizeof *f);
@@ -80,7 +80,7 @@ static bool is_above(const char *folder, const char *path)
     return strncmp(folder, path, n) == 0 && path[n] == '/';
 }
 
-bool sources_concern(const struct sources *s, const char *path)
+bool snapshot_concern(const struct snapshot *s, const char *path)
 {
     if (!s) return false;
     struct str p = str_of(path);
@@ -92,9 +92,9 @@ bool sources_concern(const struct sources *s, const char *path)
     return false;
 }
 
-bool sources_holds(const struct sources *s, const char *path) { return find(s->files, str_of(path)) != NULL; }
+bool snapshot_holds(const struct snapshot *s, const char *path) { return find(s->files, str_of(path)) != NULL; }
 
-bool sources_differ(const struct sources *s, const char *path)
+bool snapshot_differ(const struct snapshot *s, const char *path)
 {
     struct source *f = find(s->files, str_of(path));
     FILE *in = f ? fopen(path, "re") : NULL;
@@ -105,9 +105,9 @@ bool sources_differ(const struct sources *s, const char *path)
     return n != f->bytes.n || memcmp(now, f->bytes.p, n) != 0;
 }
 
-size_t sources_count(const struct sources *s) { return s->n; }
+size_t snapshot_count(const struct snapshot *s) { return s->n; }
 
-void sources_each(const struct sources *s, void (*each)(void *user, struct str path, struct str bytes), void *user)
+void snapshot_each(const struct snapshot *s, void (*each)(void *user, struct str path, struct str bytes), void *user)
 {
     for (struct source *f = s->files; f; f = f->next) each(user, str_of(f->path), f->bytes);
 }
