@@ -60,15 +60,16 @@ static int box_gc(lua_State *L)
 /* Everything but memory and the timer as new. */
 static void call_reset(struct api_call *c)
 {
-    struct buf keep[] = {c->url, c->body, c->extra, c->stream};
+    struct buf keep[] = {c->url, c->body, c->extra, c->stream, c->http.answer, c->http.header_bytes};
     bool timer_made = c->timer_made;
-    http_call_free(&c->http);
     /* The timer, the last member, stays as it is: libuv has it in its lists. */
     memset(c, 0, offsetof(struct api_call, timer));
     c->timer_made = timer_made;
     c->url = keep[0], c->body = keep[1], c->extra = keep[2], c->stream = keep[3];
-    buf_clear(&c->url), buf_clear(&c->body), buf_clear(&c->extra), buf_clear(&c->stream);
+    c->http.answer = keep[4], c->http.header_bytes = keep[5];
+    buf_clear(&c->http.answer), buf_clear(&c->url), buf_clear(&c->body), buf_clear(&c->extra), buf_clear(&c->stream);
     buf_trim(&c->body, BODY_KEPT);
+    buf_trim(&c->http.answer, BODY_KEPT);
     buf_trim(&c->stream, 0);
 }
 
@@ -185,6 +186,7 @@ static void call_done(struct http_call *h);
 static bool stream_sink(struct http_call *h, const char *p, size_t n)
 {
     struct api_call *c = h->user;
+    if (h->status == 202) return true; /* not ready: whatever stands there is not the content */
     if (buf_append(&c->stream, p, n)) {
         c->overflow = true; /* the script reads too slowly: better an error than all memory */
         return false;
@@ -195,8 +197,9 @@ static bool stream_sink(struct http_call *h, const char *p, size_t n)
 
 static void attempt_start(struct api_call *c)
 {
-    http_call_free(&c->http);
     c->http = (struct http_call){
+        .answer = c->http.answer, /* memory of the attempt or call before; the client clears it */
+        .header_bytes = c->http.header_bytes,
         .method = c->verb,
         .url = c->fixed_url ? c->fixed_url : c->url.data,
         .headers = c->headers,

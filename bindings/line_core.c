@@ -10,9 +10,11 @@
  *   where()            "bot.lua:12" of the innermost code of the user's
  *   entry(f)           f behind a C frame: in `return line.push(…)` a Lua function would replace the script's own
  *                      frame, and errors could not say where they come from
+ *   array(t)           t, marked so that its JSON is [] when it is empty
  *   parameters(f)      number of declared parameters of a Lua function (-1: a C function), whether it takes "…" */
 #include "bindings/line_core.h"
 #include "base/near.h"
+#include "bindings/json.h"
 #include "bindings/operation.h"
 
 struct event_row {
@@ -64,6 +66,15 @@ static int core_where(lua_State *L)
     return 1;
 }
 
+static int core_array(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    json_push_array_mark(L);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
 static int core_parameters(lua_State *L)
 {
     lua_Debug d;
@@ -104,7 +115,7 @@ LJMP int luaopen_line_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"near", core_near}, {"where", core_where}, {"parameters", core_parameters}, {"entry", core_entry},
-        {NULL, NULL},
+        {"array", core_array}, {NULL, NULL},
     };
     call_open(L);
     content_open(L);

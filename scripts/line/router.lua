@@ -230,7 +230,7 @@ end
 -- sources: {[file] = text} of the bot's Lua files, for what shows in the text only. Returns {handlers = {{selector=,
 -- kind=, where=}, …}, problems = {{where=, text=}, …}}, both in order. Does not wait.
 function router.report(sources)
-  local report = {handlers = {}, problems = {}}
+  local report = {handlers = core.array{}, problems = core.array{}}
   local problems = report.problems
   for i, h in ipairs(handlers) do
     report.handlers[i] = {selector = h.selector, kind = h.kind, where = h.where}

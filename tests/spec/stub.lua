@@ -68,6 +68,8 @@ function core.entry(f)
   end
 end
 
+function core.array(t) return t end
+
 function core.request() return {} end
 
 package.preload["line.core"] = function() return core end
