@@ -26,7 +26,8 @@ static void start(CURLM *multi, struct slot *s)
 {
     serial++;
     int n = snprintf(s->body, sizeof s->body,
-                     "{\"replyToken\":\"%016llx%016llx\",\"messages\":[{\"type\":\"text\",\"text\":\"You said: c%llu n%llu\"}]}",
+                     "{\"replyToken\":\"%016llx%016llx\","
+                     "\"messages\":[{\"type\":\"text\",\"text\":\"You said: c%llu n%llu\"}]}",
                      run, serial, serial % 256, serial / 256);
     curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, s->body);
     curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE, (long)n);

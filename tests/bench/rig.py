@@ -72,7 +72,8 @@ class Process:
             try:
                 ns, line = self.lines.get(timeout=max(0.001, deadline - time.monotonic()))
             except queue.Empty:
-                raise Broken(f"{self.child.args[0]}: no line like {pattern} in {seconds} s\n{self.error_tail()}") from None
+                raise Broken(f"{self.child.args[0]}: no line like {pattern} in {seconds} s\n"
+                             f"{self.error_tail()}") from None
             if line is None:
                 raise Broken(f"{self.child.args[0]} ended with {self.child.wait()}\n{self.error_tail()}")
             match = re.search(pattern, line)

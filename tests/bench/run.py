@@ -276,7 +276,8 @@ def memory(figures, options):
     figures.head("memory, host and one worker")
     idle = memory_of(bot.all(), "Pss") / MIB
     figures.add("idle, shared pages counted once (PSS)", idle, "MiB", 16,
-                note=f"host {memory_of([bot.pid], 'Pss') / MIB:.1f}, worker {memory_of(bot.workers(), 'Pss') / MIB:.1f}")
+                note=f"host {memory_of([bot.pid], 'Pss') / MIB:.1f}, "
+                     f"worker {memory_of(bot.workers(), 'Pss') / MIB:.1f}")
     figures.add("idle, shared pages counted twice (RSS)", memory_of(bot.all(), "Rss") / MIB, "MiB")
     events = 1_000_000 if options.long else 20_000 if options.quick else 200_000
     sizes = []
@@ -320,8 +321,8 @@ def start_profile(bot):
 def show_profile(recorder, data):
     recorder.end(2)
     for what, sort in (("by library", "comm,dso"), ("by function", "comm,dso,symbol")):
-        report = subprocess.run(["perf", "report", "-i", data, "--stdio", "--no-children", "-g", "none", "--percent-limit",
-                                 "0.7", "--sort", sort], capture_output=True, text=True, check=False)
+        report = subprocess.run(["perf", "report", "-i", data, "--stdio", "--no-children", "-g", "none",
+                                 "--percent-limit", "0.7", "--sort", sort], capture_output=True, text=True, check=False)
         print(f"\nprofile {what}")
         for line in report.stdout.splitlines():
             if line and not line.startswith("#"):

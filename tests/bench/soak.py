@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The soak of `make soak`: load for minutes, with what happens in production now and then: a worker is killed, a file is
-saved, a SIGHUP comes. Fails if an acknowledged event was not answered, or answered twice, or out of order within its
+"""The soak of `make soak`: load for minutes, and what happens in production now and then: a worker is killed, a file
+is saved, a SIGHUP comes. Fails if an acknowledged event was not answered, or answered twice, or out of order within its
 chat, or if the host's memory or its open files grow. SOAK_MINUTES (10) or SOAK_SECONDS says how long, SOAK_SEED repeats
 the same choices."""
 
@@ -81,8 +81,8 @@ def run_load(bot, record, seconds, chance):
             next_mischief = time.monotonic() + chance.uniform(*MISCHIEF_S)
             did = chance.choice((kill_worker, save, hang_up))(bot, chance)
             size, files, workers = samples[-1]
-            print(f"soak: {time.monotonic() - began:6.0f} s  host {size:.1f} MiB, {files} files, {workers} workers; {did}",
-                  flush=True)
+            print(f"soak: {time.monotonic() - began:6.0f} s  host {size:.1f} MiB, {files} files, {workers} workers; "
+                  f"{did}", flush=True)
         if time.monotonic() > began + seconds + 120:
             raise Broken("the hose could not get its last events acknowledged within 120 s")
     match, _ = load.wait_line(r"^\{.*\}$")
@@ -115,7 +115,8 @@ def check_events(record, log):
                 faults.append(f"out of order: chat {chat}: {n} answered after {last[chat]}")
             last[chat] = max(n, last.get(chat, 0))
     faults += [f"lost: chat {c}, event {n}" for c, n in sorted(acked - set(answered))]
-    faults += [f"answered {times} times: chat {c}, event {n}" for (c, n), times in sorted(answered.items()) if times > 1]
+    faults += [f"answered {times} times: chat {c}, event {n}"
+               for (c, n), times in sorted(answered.items()) if times > 1]
     print(f"soak: {len(acked)} events acknowledged, {len(answered)} answered")
     if not acked:
         faults.append("nothing was acknowledged")

@@ -95,8 +95,8 @@ static void conn_build(struct conn *c)
     buf_puts(&H.body, "]}");
     signature_make(H.secret, buf_str(&H.body), signature);
     buf_clear(&c->out);
-    buf_printf(&c->out, "POST " STR_FMT " HTTP/1.1\r\nHost: " STR_FMT "\r\nContent-Type: application/json; charset=utf-8\r\n"
-               "User-Agent: LineBotWebhook/2.0\r\nx-line-signature: %s\r\nContent-Length: %zu\r\n\r\n",
+    buf_printf(&c->out, "POST " STR_FMT " HTTP/1.1\r\nHost: " STR_FMT "\r\nUser-Agent: LineBotWebhook/2.0\r\n"
+               "Content-Type: application/json; charset=utf-8\r\nx-line-signature: %s\r\nContent-Length: %zu\r\n\r\n",
                STR_ARG(H.path), STR_ARG(H.host), signature, H.body.len);
     buf_append(&c->out, H.body.data, H.body.len);
 }

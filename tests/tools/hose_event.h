@@ -60,16 +60,18 @@ static inline void event_put(struct buf *out, const struct event *e, const struc
                              const char *say)
 {
     unsigned long long chat = s->chat_base + e->chat, serial = e->serial;
-    buf_printf(out, "{\"type\":\"message\",\"message\":{\"type\":\"text\",\"id\":\"%llu\",\"quoteToken\":\"%0150llx\",\"text\":",
+    buf_printf(out, "{\"type\":\"message\",\"message\":{\"type\":\"text\",\"id\":\"%llu\",\"quoteToken\":\"%0150llx\",",
                500000000000000000ull + serial, serial);
+    buf_puts(out, "\"text\":");
     if (say)
         json_put(out, str_of(say));
     else
         buf_printf(out, "\"c%llu n%u%s\"", chat, e->n, event_ornament(e->serial));
-    buf_printf(out, "},\"webhookEventId\":\"%s\",\"deliveryContext\":{\"isRedelivery\":%s},\"timestamp\":%lld,", e->id,
-               redelivery ? "true" : "false", (long long)e->wall_ms);
+    buf_printf(out, "},\"webhookEventId\":\"%s\",\"deliveryContext\":{\"isRedelivery\":%s},\"timestamp\":%lld,",
+               e->id, redelivery ? "true" : "false", (long long)e->wall_ms);
     if (s->group)
-        buf_printf(out, "\"source\":{\"type\":\"group\",\"groupId\":\"C%032llx\",\"userId\":\"U%032llx\"},", chat, chat);
+        buf_printf(out, "\"source\":{\"type\":\"group\",\"groupId\":\"C%032llx\",\"userId\":\"U%032llx\"},", chat,
+                   chat);
     else
         buf_printf(out, "\"source\":{\"type\":\"user\",\"userId\":\"U%032llx\"},", chat);
     buf_printf(out, "\"replyToken\":\"%016llx%016llx\",\"mode\":\"active\"}", (unsigned long long)event_run, serial);

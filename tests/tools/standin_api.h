@@ -14,7 +14,8 @@
 /* One call under way; everything in it lives until the answer is written. */
 struct call {
     struct str method, path, query, arg[2]; /* arg: what the stars of the row's path stood for */
-    struct str body, retry_key, reply_token, to, text; /* text: of the first message, with its quotes, escapes as sent */
+    struct str body, retry_key;
+    struct str reply_token, to, text; /* with their quotes, escapes as sent; text: of the first message */
     bool json;                  /* the body is an object */
     int messages;               /* length of its "messages"; -1 when there is none */
     int status;
@@ -403,7 +404,7 @@ static void api_call(struct api *a, struct call *c, const struct http1 *m, int f
         if (str_is(c->method, api_rows[i].method) && api_path_fits(api_rows[i].path, c->path, c->arg))
             row = &api_rows[i];
     if (fail) {
-        api_error(c, fail, fail == 429 ? "The API rate limit has been exceeded. Try again later." : "Failed on purpose");
+        api_error(c, fail, "Failed on purpose");
         return;
     }
     if (!(row && row->flags & NO_BEARER) && !api_bearer_ok(a, http1_field(m->head, "authorization"))) {
