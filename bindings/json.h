@@ -17,3 +17,11 @@ void json_decode_keep_null(lua_State *L, struct str text);
  * defines as arrays (messages, contents, actions, columns, areas, items, to, …). out has no Lua owner: give it one
  * before, since this raises. */
 void json_encode(lua_State *L, int idx, struct buf *out);
+
+/* Make the private cjson instance and the markers; once per state, before anything else here. */
+void json_open(lua_State *L);
+void json_free(void); /* buffers kept between calls, at the worker's end */
+/* Push the metatable that marks a table as an array, or as an object whatever its keys. */
+void json_push_array_mark(lua_State *L);
+void json_push_object_mark(lua_State *L);
+#define JSON_NULL_VALUE NULL /* json.null and cjson.null: this light userdata */

@@ -1,0 +1,6 @@
+/* coroutine.*, pcall and xpcall as scripts get them: waits pass through, budgets cannot be caught. */
+#pragma once
+#include <lua.h>
+
+/* The table of globals on top of the stack: put pcall and xpcall into it, and ours into its coroutine table. */
+void coroutine_open(lua_State *L);

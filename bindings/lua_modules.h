@@ -1,0 +1,14 @@
+/* The C halves of moonline's own modules, each opened by its first require, and what else the state's opening needs of
+ * them. */
+#pragma once
+#include <lua.h>
+
+int luaopen_moonline_json(lua_State *L);  /* lua_json.c: json */
+int luaopen_moonline_cjson(lua_State *L); /* lua_json.c: cjson, for existing code */
+int lua_json_encode(lua_State *L);        /* json.encode */
+void lua_json_free(void);
+int luaopen_moonline_log(lua_State *L);   /* lua_log.c: log; print becomes ours */
+void lua_log_warning(void *user, const char *text, int more); /* lua_WarnFunction */
+int luaopen_line_async(lua_State *L);     /* lua_spawn.c: sleep, spawn, all */
+int lua_time_sleep(lua_State *L);         /* lua_time.c: line.sleep(seconds) */
+void lua_time_close(void);                /* the timers kept between sleeps, at the worker's end */
