@@ -61,15 +61,29 @@ static const char schema[] =
 
 /* ---- statements ---- */
 
+/* The errno of the last write or sync that failed: by the file it belongs to, because what SQLite remembers for the
+ * connection may be of the clearing up that followed. */
+static int last_errno(sqlite3 *db)
+{
+    sqlite3_file *wal = NULL;
+    int of_wal = 0, of_file = 0;
+    if (!db) return 0;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK && wal && wal->pMethods)
+        wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &of_wal);
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &of_file);
+    return of_wal ? of_wal : of_file ? of_file : sqlite3_system_errno(db);
+}
+
 /* Remember what went wrong, and say which kind of wrong it is. */
 static int trouble(struct lite *b, int rc)
 {
-    int os = sqlite3_system_errno(b->db), kind = rc & 0xff;
+    int kind = rc & 0xff;
     bool io = kind == SQLITE_IOERR || kind == SQLITE_FULL || kind == SQLITE_CANTOPEN;
+    int os = io ? last_errno(b->db) : 0;
     bool full = kind == SQLITE_FULL || (io && (os == ENOSPC || os == EDQUOT || os == EFBIG));
     bool damaged = kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB;
-    snprintf(b->why, sizeof b->why, "%s: %s%s%s%s", b->path, sqlite3_errstr(rc), io && os ? ": " : "",
-             io && os ? strerror(os) : "", damaged ? ": stop moonline, then put back a copy or move the file away" : "");
+    snprintf(b->why, sizeof b->why, "%s: %s%s%s%s", b->path, sqlite3_errstr(rc), os ? ": " : "",
+             os ? strerror(os) : "", damaged ? ": stop moonline, then put back a copy or move the file away" : "");
     return full ? ERR_FULL : ERR_IO;
 }
 

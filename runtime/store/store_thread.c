@@ -86,6 +86,7 @@ static void failed(struct store *s, int r)
     s->failing = s->tally.failing = r;
     s->backoff_ns = s->backoff_ns ? s->backoff_ns * 2 : RETRY_FIRST_NS;
     if (s->backoff_ns > RETRY_MOST_NS) s->backoff_ns = RETRY_MOST_NS;
+    s->backend->tend(s->b, true); /* may find room: a WAL that was written back is used from its start again */
     s->next_try_ns = clock_ns() + s->backoff_ns;
 }
 
