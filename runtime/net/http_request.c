@@ -23,13 +23,19 @@
 static void on_expired(void *user, unsigned list, struct deadline *d);
 
 void requests_init(struct requests *q, uv_loop_t *loop, const struct http_server_options *o,
-                   const struct http_callbacks *cb, void *user)
+                   const struct http_callbacks *cb, void *user, uv_idle_cb on_turn)
 {
-    *q = (struct requests){.cb = *cb, .user = user, .max_body = o->max_body};
+    *q = (struct requests){.cb = *cb, .user = user, .max_body = o->max_body, .on_turn = on_turn};
+    uv_idle_init(loop, &q->turn);
     q->waits[WAIT_IDLE].wait_ms = (uint64_t)o->idle_timeout_ms;
     q->waits[WAIT_BODY].wait_ms = (uint64_t)o->read_timeout_ms;
     q->waits[WAIT_LINGER].wait_ms = LINGER_MS;
     deadlines_init(&q->deadlines, loop, q->waits, WAITS, on_expired, q);
+}
+
+void requests_wake(struct requests *q)
+{
+    uv_idle_start(&q->turn, q->on_turn);
 }
 
 static void release(struct http_request *r)
@@ -158,6 +164,8 @@ void http_respond(struct http_request *r, int status, const char *content_type, 
         buf_append(&r->head, fields[i].value, strlen(fields[i].value) + 1);
     }
     set_state(r, r->state == PARKED ? ANSWERED : DRAIN);
+    if (r->q->answered == 1 && !r->q->running)
+        requests_wake(r->q);
 }
 
 void framing_field(struct framing *f, const char *name, size_t name_len, const char *value, size_t value_len)

@@ -63,12 +63,16 @@ struct requests {
     unsigned parked, answered, sending; /* in that state */
     unsigned wanted;                    /* passes of the library that surely have something to do */
     bool fresh;                         /* complete() was called since this was last cleared */
+    bool running;                       /* inside the library: it sees new answers by itself */
+    uv_idle_t turn;                     /* active while the loop may not sleep: calls on_turn in its next turn */
+    uv_idle_cb on_turn;
     struct http_request *free;
     unsigned n_free;
 };
 
 void requests_init(struct requests *q, uv_loop_t *loop, const struct http_server_options *o,
-                   const struct http_callbacks *cb, void *user);
+                   const struct http_callbacks *cb, void *user, uv_idle_cb on_turn);
+void requests_wake(struct requests *q);
 void requests_free(struct requests *q); /* memory kept for use again; none is under way */
 
 struct http_request *request_new(struct requests *q, struct conn *c, void *library, const char *uri);

@@ -39,16 +39,13 @@ struct http_server {
     struct requests q;
     struct MHD_Daemon *daemon;
     uv_poll_t poll;       /* on the library's epoll descriptor */
-    uv_prepare_t prepare; /* before the loop sleeps: hand over answers */
-    uv_idle_t idle;       /* with check: keeps the loop from sleeping once; see go */
-    uv_check_t check;
     uv_timer_t settle;    /* see go_on */
     struct listener listener;
     struct tls_pair *pair; /* for new connections; NULL without TLS */
     char *cert_file, *key_file;
     unsigned max_connections, connections;
     unsigned ticks;       /* left of the settle timer */
-    bool running;         /* inside MHD_run */
+    bool settle_due;
     bool again;           /* a connection closed: at the limit the library accepts again only with the next pass */
     bool quiet, closing;
     struct shared shared[SHARED];
@@ -229,52 +226,31 @@ static bool go_on(struct http_server *s, unsigned *passes, bool *ready)
     return s->q.wanted || (s->q.parked == 0 && (*passes)-- > 0);
 }
 
-static void on_settle(uv_timer_t *t);
-
-static void on_idle(uv_idle_t *idle)
+static void on_settle(uv_timer_t *t)
 {
-    (void)idle; /* being active is what it is for */
+    struct http_server *s = t->data;
+    s->ticks--;
+    s->settle_due = true;
+    requests_wake(&s->q);
 }
 
-static void on_check(uv_check_t *check)
-{
-    struct http_server *s = check->data;
-    uv_idle_stop(&s->idle);
-    uv_check_stop(check);
-}
-
-/* polled: called from the loop's poll phase. From elsewhere the loop goes to sleep before its check callbacks, and
- * whoever works there on the requests that came in would oversleep: keep it awake for one turn. */
-static void go(struct http_server *s, bool polled)
+static void go(struct http_server *s)
 {
     unsigned passes = PASSES;
     bool ready;
-    s->running = true;
-    s->q.fresh = false;
+    s->q.running = true;
+    s->q.fresh = s->settle_due = false;
     do {
         s->again = false;
         if (s->q.wanted)
             s->q.wanted--;
         MHD_run(s->daemon);
     } while (go_on(s, &passes, &ready));
-    s->running = false;
-    if (s->closing) {
+    s->q.running = false;
+    if (s->closing)
         stop(s);
-        return;
-    }
-    if (s->q.fresh && !polled) {
-        uv_idle_start(&s->idle, on_idle);
-        uv_check_start(&s->check, on_check);
-    }
-    if (ready && s->ticks && s->connections > s->q.parked && !uv_is_active((uv_handle_t *)&s->settle))
+    else if (ready && s->ticks && s->connections > s->q.parked && !uv_is_active((uv_handle_t *)&s->settle))
         uv_timer_start(&s->settle, on_settle, 1, 0);
-}
-
-static void on_settle(uv_timer_t *t)
-{
-    struct http_server *s = t->data;
-    s->ticks--;
-    go(s, false);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -282,17 +258,22 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     struct http_server *s = poll->data;
     (void)status, (void)events;
     s->ticks = PASSES;
-    go(s, true);
+    go(s);
 }
 
-/* Hand over the answers of this turn, all in one pass. */
-static void on_prepare(uv_prepare_t *prepare)
+/* Hand over the answers since the last turn, all in one pass. An idle handle that is active keeps the loop from going
+ * to sleep; here, that is needed when requests came in: whoever works on them in a check callback must get there. */
+static void on_turn(uv_idle_t *turn)
 {
-    struct http_server *s = prepare->data;
-    if (!s->q.answered)
+    struct http_server *s = turn->data;
+    uv_idle_stop(turn);
+    if (!s->q.answered && !s->settle_due)
         return;
-    s->ticks = PASSES;
-    go(s, false);
+    if (s->q.answered)
+        s->ticks = PASSES;
+    go(s);
+    if (s->q.fresh && !s->closing)
+        requests_wake(&s->q);
 }
 
 /* ---- start and end ---- */
@@ -334,14 +315,9 @@ static void server_free(struct http_server *s)
 static void start_handles(struct http_server *s, uv_loop_t *loop)
 {
     uv_poll_init(loop, &s->poll, MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
-    uv_prepare_init(loop, &s->prepare);
-    uv_idle_init(loop, &s->idle);
-    uv_check_init(loop, &s->check);
     uv_timer_init(loop, &s->settle);
-    s->poll.data = s->prepare.data = s->idle.data = s->check.data = s->settle.data = s;
+    s->poll.data = s->settle.data = s->q.turn.data = s;
     uv_poll_start(&s->poll, UV_READABLE, on_readable);
-    uv_prepare_start(&s->prepare, on_prepare);
-    uv_unref((uv_handle_t *)&s->prepare); /* the poll handle keeps the loop alive */
 }
 
 int http_server_start(uv_loop_t *loop, const struct http_server_options *o, const struct http_callbacks *cb, void *user,
@@ -373,7 +349,7 @@ int http_server_start(uv_loop_t *loop, const struct http_server_options *o, cons
         server_free(s);
         return ERR_IO;
     }
-    requests_init(&s->q, loop, o, cb, user); /* nothing is accepted before the loop runs */
+    requests_init(&s->q, loop, o, cb, user, on_turn); /* nothing is accepted before the loop runs */
     start_handles(s, loop);
     *ret = s;
     return 0;
@@ -419,8 +395,7 @@ static void on_closed(uv_handle_t *handle)
 /* Not inside MHD_run. Ends every request, then the handles. */
 static void stop(struct http_server *s)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&s->poll, (uv_handle_t *)&s->prepare, (uv_handle_t *)&s->idle,
-                              (uv_handle_t *)&s->check, (uv_handle_t *)&s->settle,
+    uv_handle_t *handles[] = {(uv_handle_t *)&s->poll, (uv_handle_t *)&s->q.turn, (uv_handle_t *)&s->settle,
                               (uv_handle_t *)&s->q.deadlines.timer};
     s->q.deadlines.timer.data = s; /* its callbacks are over */
     uv_close(handles[0], on_closed); /* before its descriptor goes */
@@ -438,7 +413,7 @@ void http_server_close(struct http_server *s, void (*closed)(void *user), void *
     s->closing = true;
     s->closed = closed;
     s->closed_user = user;
-    if (!s->running)
+    if (!s->q.running)
         stop(s);
 }
 
