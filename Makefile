@@ -101,8 +101,9 @@ FUZZ_BIN := $(FUZZERS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 all: $(BUILD)/moonline ## the binary, build/moonline
 
+# Linked beside and moved into place: a bot that runs, or a test about to start one, never meets half a binary.
 $(BUILD)/moonline: $(OBJ)
-	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) $(EXPORT) -o $@ $(OBJ) $(LIBS)
+	$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) $(EXPORT) -o $@.new $(OBJ) $(LIBS) && mv $@.new $@
 
 # What `make check` compiles with warnings as errors: the tests and tools too.
 everything: $(BUILD)/moonline $(UNIT_BIN) $(TORTURE_BIN) $(TOOL_BIN) $(BENCH_BIN)
@@ -194,10 +195,10 @@ fuzz: ## fuzz every target of tests/fuzz for FUZZ_SECONDS in all (60)
 torture: $(BUILD)/.deps-test $(BUILD)/moonline $(TORTURE_BIN) $(TOOL_BIN) ## failing allocations at the C/Lua border
 	@TEST_SECONDS=240 $(RUNNER) --timeout 600 $(TORTURE_BIN)
 
-soak: $(BUILD)/.deps-test $(BUILD)/moonline $(TOOL_BIN) ## an hour of load and reloads with memory watched (SOAK_SECONDS)
+soak: $(BUILD)/.deps-test $(BUILD)/moonline $(TOOL_BIN) ## ten minutes of load, kills and reloads, memory watched (SOAK_MINUTES)
 	@MOONLINE=$(BUILD)/moonline BUILD=$(BUILD) $(PYTHON) tests/bench/soak.py
 
-bench: $(BUILD)/moonline $(TOOL_BIN) $(BENCH_BIN) ## the figures, beside bare libraries in the same run
+bench: $(BUILD)/moonline $(TOOL_BIN) $(BENCH_BIN) ## the figures, beside bare libraries in the same run (BENCH=--quick)
 	@MOONLINE=$(BUILD)/moonline BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
 
 # ---- checking ----
