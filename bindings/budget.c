@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "bindings/coroutine.h"
 #include "bindings/lua_api.h"
 #include "bindings/memory.h"
 #include "bindings/trace.h"
@@ -81,7 +82,11 @@ static void hook(lua_State *L, lua_Debug *ar)
         return;
     }
     trip(L, BUDGET_CPU);
-    raise_why(L);
+    /* A count hook may yield. That beats raising: no pcall sees it, and the coroutine stays whole, while after an error
+     * from inside a hook Lua never calls hooks on it again (its <close> variables could then loop for ever). Who resumed
+     * it finds out by budget_tripped(). Where it cannot yield, below a C function or in a __close, it raises. */
+    if (coroutine_may_yield(L)) lua_yield(L, 0);
+    else raise_why(L);
 }
 
 /* Only what is allowed in a signal handler. The first tick of a run notes the clock, so a run costs no system call when

@@ -24,6 +24,11 @@ static enum coroutine_use use_of(lua_State *co)
     return use;
 }
 
+bool coroutine_may_yield(lua_State *L)
+{
+    return use_of(L) != COROUTINE_CLOSING && lua_isyieldable(L);
+}
+
 /* ---- resume and wrap ---- */
 enum { RESUME, WRAP }; /* continuation context: in both, the coroutine is at index 1 */
 
@@ -83,7 +88,7 @@ static int resume_go(lua_State *L, int n, int kind)
     budget_switch(before);
     task_blocked -= (unsigned)blocks;
 
-    if (status == LUA_OK || status == LUA_YIELD) {
+    if (status == LUA_OK || status == LUA_YIELD) { /* also when a budget broke in it, see budget.c */
         if (status == LUA_YIELD && results == 1 && lua_touserdata(co, -1) == &task_sentinel) {
             lua_pop(co, 1);
             coroutine_set_use(co, COROUTINE_WAITS);
@@ -251,10 +256,24 @@ static int protected_call(lua_State *L)
     return pcall_k(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, pcall_k), 0);
 }
 
+/* The script's handler (upvalue 1), unless a budget broke: Lua would call it from inside the hook that raised, where no
+ * hook fires any more, and an endless loop in it could not be ended. */
+static int handler(lua_State *L)
+{
+    if (budget_tripped()) return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
 static int protected_call_with_handler(lua_State *L)
 {
     int n = lua_gettop(L);
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, handler, 1);
+    lua_replace(L, 2);
     lua_pushboolean(L, 1);
     lua_pushvalue(L, 1);
     lua_rotate(L, 3, 2); /* f, handler, true, f, arguments… */

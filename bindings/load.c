@@ -45,6 +45,13 @@ LJMP static int router_step(lua_State *L, const char *function, enum step s)
     return step(L, 0, s);
 }
 
+static void add_source(void *user, const char *name, struct str bytes)
+{
+    lua_State *L = user;
+    lua_pushlstring(L, bytes.p, bytes.n);
+    lua_setfield(L, -2, name);
+}
+
 LJMP static void push_bot(lua_State *L)
 {
     const char *path = worker_get()->path;
@@ -81,7 +88,10 @@ static int load_k(lua_State *L, int status, lua_KContext ctx)
         load.handlers = (unsigned)lua_tointeger(L, -1);
         lua_settop(L, 1);
         if (!worker_get()->check) return 0;
-        return router_step(L, "report", STEP_REPORT);
+        lua_getfield(L, 1, "report"); /* report{[file] = text} */
+        lua_newtable(L);
+        sources_each(add_source, L);
+        return step(L, 1, STEP_REPORT);
     case STEP_REPORT:
         json_encode(L, -1, &load.report);
         return 0;
@@ -96,15 +106,14 @@ static int load_main(lua_State *L)
 }
 
 /* The message, the lines around the place it names, then the way there if that says more than the message. */
-static void tell(struct str why)
+static void tell(struct str why, size_t message_n)
 {
     struct buf text = BUF(LIMIT_ERROR_TEXT * 2);
-    const char *frames = strstr(why.p, "\n  ");
-    size_t n = frames ? (size_t)(frames - why.p) : why.n;
-    char *message = mem_strndup(why.p, n);
-    buf_append(&text, message, n);
+    char *message = mem_strndup(why.p, message_n);
+    buf_append(&text, why.p, message_n);
     source_excerpt(message, &text);
-    if (frames && strstr(frames + 1, "\n  ")) buf_append(&text, frames, why.n - n);
+    if (memchr(why.p + message_n + 1, '\n', why.n > message_n ? why.n - message_n - 1 : 0)) /* more than one frame */
+        buf_append(&text, why.p + message_n, why.n - message_n);
     load.ended(text.data, 0, (struct str){0, 0});
     free(message);
     buf_free(&text);
@@ -112,12 +121,11 @@ static void tell(struct str why)
 
 static bool load_ended(struct task *t, enum task_outcome o, int n, struct str why)
 {
-    (void)t;
     (void)n;
     load.task = NULL;
     uv_timer_stop(&load.limit);
     if (o == TASK_OK) load.ended(NULL, load.handlers, buf_str(&load.report));
-    else tell(why);
+    else tell(why, t->message_n);
     sources_loaded();
     buf_free(&load.report);
     return true;
@@ -144,6 +152,7 @@ void load_begin(void (*ended)(const char *why, unsigned handlers, struct str rep
     uv_timer_start(&load.limit, limit_cb, (uint64_t)w->options.load_timeout, 0);
     struct task *t = load.task = task_new(NULL);
     lua_pushcfunction(t->co, load_main);
+    t->loads = true;
     t->limit_ms = w->options.load_timeout;
     t->limit_option = "--load-timeout";
     t->ended = load_ended;

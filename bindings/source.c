@@ -137,6 +137,16 @@ const char *source_name(const char *path, char *ret, size_t n)
     return ret;
 }
 
+void sources_each(void (*each)(void *user, const char *name, struct str bytes), void *user)
+{
+    const char *ours = worker_get()->options.scripts_dir;
+    for (const struct source *s = sources; s; s = s->next) {
+        char name[4096];
+        if (!s->bytes || (ours && *ours && strncmp(s->path, ours, strlen(ours)) == 0)) continue;
+        each(user, source_name(s->path, name, sizeof name), (struct str){s->bytes, s->n});
+    }
+}
+
 void sources_loaded(void)
 {
     for (struct source *s = sources; s; s = s->next) {

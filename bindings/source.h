@@ -16,6 +16,8 @@ void sources_set_root(const char *path);
 const char *sources_folder(void); /* absolute, no slash at its end */
 /* How messages call the file: relative to the bot's folder when it is inside, else as it is. Into ret. */
 const char *source_name(const char *path, char *ret, size_t n);
+/* Visit the files that were read or given, ours from --scripts-dir left out. */
+void sources_each(void (*each)(void *user, const char *name, struct str bytes), void *user);
 /* The bot is loaded: what came from the disk is not kept any longer. */
 void sources_loaded(void);
 void sources_free(void);

@@ -31,6 +31,7 @@ static struct {
     bool queued;                      /* idle handle runs: the loop may not sleep */
     uv_check_t check;                 /* runs the queue after the poll */
     uv_idle_t idle;                   /* keeps the loop from sleeping while the queue is not empty */
+    size_t message_n;                 /* bytes of why before its traceback */
     struct buf why;                   /* the text of the failure being put away */
 } tasks;
 
@@ -167,7 +168,7 @@ struct task *task_new(struct event *e)
 static void enter(struct task *t, lua_State *L)
 {
     struct worker *w = worker_get();
-    uint64_t seq = t->event ? t->event->seq : w->loading ? PAGE_LOADING : 0;
+    uint64_t seq = t->event ? t->event->seq : w->loading || t->loads ? PAGE_LOADING : 0;
     /* One writer, so plain adds; the order matters: who sees runs odd must see this seq. */
     atomic_store_explicit(&w->page->seq, seq, memory_order_relaxed);
     uint64_t runs = atomic_load_explicit(&w->page->runs, memory_order_relaxed);
@@ -222,6 +223,7 @@ static void describe_error(struct task *t)
         task_blocked--;
         leave();
     }
+    tasks.message_n = tasks.why.len;
     trace_back(co, &tasks.why);
 }
 
@@ -287,7 +289,9 @@ static void put_away(struct task *t, enum task_outcome o, int results)
         buf_clear(&tasks.why);
         struct str why = budget_why();
         buf_append(&tasks.why, why.p, why.n);
+        tasks.message_n = strcspn(tasks.why.data, "\n");
     }
+    t->message_n = tasks.message_n;
     /* A copy: ending others from here, which ended() and the event may do, uses the buffer again. */
     char *text = o == TASK_OK ? NULL : mem_strndup(tasks.why.data ? tasks.why.data : "", tasks.why.len);
     struct str why = str_of(text);
@@ -330,6 +334,7 @@ void task_kill(struct task *t, const char *why)
     trace_where(at, where, sizeof where);
     buf_clear(&tasks.why);
     buf_printf(&tasks.why, "%s: %s", where, why);
+    tasks.message_n = tasks.why.len;
     trace_back(at, &tasks.why);
     if (at != t->co) trace_back(t->co, &tasks.why);
     put_away(t, TASK_KILLED, 0);

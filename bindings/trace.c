@@ -36,6 +36,15 @@ void trace_where(lua_State *L, char *ret, size_t n)
     snprintf(ret, n, "?");
 }
 
+/* A frame's name is what its caller calls it: of use only if the script wrote that. */
+static bool called_by_user(lua_State *L, int level)
+{
+    lua_Debug ar;
+    if (!lua_getstack(L, level + 1, &ar)) return false;
+    lua_getinfo(L, "S", &ar);
+    return is_users(&ar);
+}
+
 void trace_back(lua_State *L, struct buf *out)
 {
     lua_Debug ar;
@@ -49,8 +58,8 @@ void trace_back(lua_State *L, struct buf *out)
         }
         buf_printf(out, "\n  %s:%d: in ", trace_source(&ar), ar.currentline);
         if (ar.what[0] == 'm') buf_puts(out, "the file itself");
-        else if (ar.name && ar.namewhat[0]) buf_printf(out, "%s '%s'", ar.namewhat, ar.name);
-        else buf_printf(out, "function of line %d", ar.linedefined);
+        else if (ar.name && ar.namewhat[0] && called_by_user(L, level)) buf_printf(out, "%s '%s'", ar.namewhat, ar.name);
+        else buf_printf(out, "the function of line %d", ar.linedefined);
     }
 }
 

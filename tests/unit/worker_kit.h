@@ -243,6 +243,19 @@ static inline void kit_remove(const char *dir)
     waitpid(pid, NULL, 0);
 }
 
+/* After the process was waited for. */
+static inline void kit_free(struct kit *k)
+{
+    kit_read_log(k);
+    close(k->fd);
+    close(k->log_fd);
+    munmap(k->page, sizeof *k->page);
+    kit_remove(k->dir);
+    free(k->in);
+    free(k->log);
+    k->in = k->log = NULL;
+}
+
 /* Say LEAVE; true if BYE comes and the process ends with 0. Frees everything. */
 static inline bool kit_close(struct kit *k)
 {
@@ -253,18 +266,11 @@ static inline bool kit_close(struct kit *k)
     if (type < 0) kill(k->pid, SIGKILL);
     waitpid(k->pid, &status, 0);
     kit_read_log(k);
-    close(k->fd);
-    close(k->log_fd);
-    munmap(k->page, sizeof *k->page);
-    free(k->in);
-    k->in = NULL;
-    kit_remove(k->dir);
     if (!bye || status) {
         printf("# worker: bye %d, status %d, log:\n", bye, status);
         for (char *line = k->log; line && *line; line += strcspn(line, "\n") + !!strchr(line, '\n'))
             printf("#   %.*s\n", (int)strcspn(line, "\n"), line);
     }
-    free(k->log);
-    k->log = NULL;
+    kit_free(k);
     return bye && status == 0;
 }
