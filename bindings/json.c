@@ -52,9 +52,11 @@ static const char *long_integer(const char *p, const char *end, const char **ret
     const char *digits = p + (*p == '-');
     const char *q = digits;
     while (q < end && is_digit(*q)) q++;
-    bool whole = q == end || (*q != '.' && *q != 'e' && *q != 'E');
+    bool is_long = q - digits >= LONG_INTEGER;
+    const char *whole_end = q;
+    while (q < end && (is_digit(*q) || (*q && strchr(".eE+-", *q)))) q++;
     *ret_next = q > p ? q : p + 1;
-    return whole && q - digits >= LONG_INTEGER ? q : NULL;
+    return is_long && q == whole_end ? q : NULL;
 }
 
 static bool fits(const char *p, const char *end)

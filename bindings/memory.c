@@ -11,7 +11,7 @@ static int refuse(size_t old, size_t n)
 {
     if (memory.grace) return 0;
     if (memory.fail_at && --memory.fail_at == 0) {
-        memory.fail_at = 1; /* so that the second try fails too, and everything until the test says otherwise */
+        if (--memory.fail_times) memory.fail_at = 1;
         return 1;
     }
     return memory.limit && memory.used - old + n > memory.limit;

@@ -10,7 +10,9 @@
 struct memory {
     size_t used, limit;     /* bytes; limit 0: none */
     unsigned grace;         /* nested sections without limit */
-    uint64_t fail_at;       /* tests: refuse the n-th growth from now on, 1 the next; 0 never */
+    /* For tests of failing allocations: */
+    uint64_t fail_at;       /* refuse the n-th growth from now on, 1 the next; 0 never */
+    uint64_t fail_times;    /* so many growths in a row; 2 are one allocation and Lua's second try */
 };
 extern struct memory memory;
 

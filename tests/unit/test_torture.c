@@ -1,0 +1,227 @@
+/* Lua's allocations made to fail, one after the other, while a bot loads and handles events: nothing may crash, leak or
+ * be unusable afterwards. `make torture` runs the same over a larger range (torture_lua.c). */
+#include <sys/stat.h>
+#include "test.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "bindings/lua_modules.h"
+#include "bindings/memory.h"
+#include "bindings/source.h"
+#include "bindings/worker_private.h"
+
+#ifndef TORTURE_MOST
+#define TORTURE_MOST 60 /* allocations failed in each snippet */
+#define LOAD_STRIDE 53  /* of the some thousand of a load, every 53rd */
+
+#endif
+
+/* A worker inside this process: its loop, page and state, and no host at the other end. */
+static uv_loop_t loop;
+static struct worker_page page;
+static char dir[] = "/tmp/moonline-torture-XXXXXX";
+static bool load_over, load_good;
+
+static void put_file(const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    if (!f) exit(2);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void load_ended(const char *why, unsigned handlers, struct str report)
+{
+    (void)report;
+    worker_get()->loading = false;
+    load_over = true;
+    load_good = !why && handlers == 1;
+    if (!why && !load_good) FAIL("loaded with %u handlers", handlers);
+}
+
+static void open_worker(void)
+{
+    struct worker *w = worker_get();
+    memset(w, 0, sizeof *w);
+    memset(&memory, 0, sizeof memory);
+    uv_loop_init(&loop);
+    options_defaults(&w->options);
+    w->loop = &loop;
+    w->page = &page;
+    w->bot = mem_strdup("torture");
+    w->path = mem_printf("%s/bot.lua", dir);
+    w->generation = 1;
+    if (tasks_open()) exit(2);
+    events_open();
+    state_open();
+    load_over = load_good = false;
+    load_begin(load_ended);
+}
+
+static void run_until_loaded(void)
+{
+    while (!load_over) uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void close_worker(void)
+{
+    struct worker *w = worker_get();
+    memory.fail_at = 0;
+    tasks_close();
+    state_close();
+    lua_time_close();
+    events_close_handles();
+    load_close_handles();
+    tasks_close_handles();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    CHECK_INT(uv_loop_close(&loop), 0);
+    CHECK_INT(memory.used, 0);
+    sources_free();
+    options_free(&w->options);
+    free(w->bot);
+    free(w->path);
+}
+
+static void run_event(const char *text)
+{
+    char body[512];
+    snprintf(body, sizeof body, "{\"type\":\"message\",\"timestamp\":1625665242211,\"source\":{\"type\":\"user\",\"userId\":\"U1\"},"
+                                "\"replyToken\":\"t\",\"message\":{\"type\":\"text\",\"id\":\"9007199254740993\",\"n\":9007199254740993,"
+                                "\"none\":[],\"text\":\"%s\"}}", text);
+    struct wire_event e = {.seq = 1, .attempt = 1, .id = STR("01H"), .body = str_of(body)};
+    event_begin(&e);
+    while (events_running()) uv_run(&loop, UV_RUN_ONCE);
+}
+
+static long long counter(void)
+{
+    lua_State *L = worker_get()->L;
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_getfield(L, -1, "counter");
+    lua_getfield(L, -1, "n");
+    long long n = lua_tointeger(L, -1);
+    lua_settop(L, 0);
+    return n;
+}
+
+static const char counter_module[] = "return {n = 0}\n";
+static const char bot[] =
+    "local line = require 'line'\n"
+    "local counter = require 'counter'\n"
+    "local run = {}\n"
+    "function run.good() counter.n = counter.n + 1 end\n"
+    "function run.decode() return json.decode('{\"a\":[1,2,{\"b\":\"c\"}],\"d\":12345678901234567890123,\"e\":[]}') end\n"
+    "function run.long() return json.decode('[9007199254740993,\"x\",[]]') end\n"
+    "function run.broken() return pcall(json.decode, '{\"a\":[1,2,{\"b\":') end\n"
+    "function run.encode() return json.encode{a = {1, 2, 3}, b = 'text', c = {d = json.null}} .. 'x' end\n"
+    "function run.misencode() return pcall(json.encode, {a = {b = print}}) end\n"
+    "function run.cjson() local c = require 'cjson' return c.encode(c.decode('{\"a\":[1,2,3]}')) end\n"
+    "function run.sleep() line.sleep(0) line.sleep(0) end\n"
+    "function run.spawn() local h = line.spawn(function(a) line.sleep(0) return a .. 'b' end, 'a') assert(h:wait() == 'ab') end\n"
+    "function run.loose() line.spawn(function() line.sleep(0) return {} end) line.spawn(error, 'x') end\n"
+    "function run.all() line.all{function() line.sleep(0) return 'a' end, function() return {} end} end\n"
+    "function run.allbad() pcall(line.all, {function() line.sleep(9) end, function() line.sleep(0) error({}) end}) end\n"
+    "function run.error() error('text ' .. #run) end\n"
+    "function run.errortable() error(setmetatable({}, {__tostring = function() return 'x' .. 'y' end})) end\n"
+    "function run.pcall() for i = 1, 5 do pcall(function() local t = {i} error(t) end) end end\n"
+    "function run.xpcall() xpcall(function() error('a' .. 1) end, function(m) return m .. 'b' end) end\n"
+    "function run.coroutine() local co = coroutine.wrap(function(a) line.sleep(0) local b = coroutine.yield(a .. 'x') "
+    "line.sleep(0) return {b} end) co('1') co('2') end\n"
+    "function run.close() local x <close> = setmetatable({}, {__close = function() local t = {} line.sleep(0) end}) line.sleep(0) end\n"
+    "function run.require() package.loaded.counter2 = nil require 'counter2' end\n"
+    "function run.notthere() pcall(require, 'not.there') end\n"
+    "function run.log() log.debug('x') log.info('x', {a = 1, b = {1, 2}, c = 'd'}) print('a', {}) end\n"
+    "function run.global() pcall(function() return undeclared end) pcall(function() undeclared = 1 end) end\n"
+    "function run.gc() setmetatable({}, {__gc = function() error('gc ' .. 1) end}) end\n"
+    "function run.sort() pcall(table.sort, {3, 2, 1}, function(a, b) line.sleep(0) return a < b end) end\n"
+    "function run.load() load('return {1, 2, 3}')() end\n"
+    "function run.text() return line.text('hello') end\n"
+    "line.on('message.text', function(event) run[event.message.text]() end)\n";
+
+static const char *const snippets[] = {
+    "good", "decode", "long", "broken", "encode", "misencode", "cjson", "sleep", "spawn", "loose", "all", "allbad", "error",
+    "errortable", "pcall", "xpcall", "coroutine", "close", "require", "notthere", "log", "global", "gc", "sort", "load", "text",
+};
+
+static void prepare(void)
+{
+    static bool done;
+    if (done) return;
+    done = true;
+    if (!mkdtemp(dir)) exit(2);
+    put_file("bot.lua", bot);
+    put_file("counter.lua", counter_module);
+    put_file("counter2.lua", counter_module);
+    if (!freopen("/dev/null", "w", stderr)) exit(2); /* some thousand failures, each with its log line */
+}
+
+static size_t settled(void)
+{
+    lua_gc(worker_get()->L, LUA_GCCOLLECT);
+    lua_gc(worker_get()->L, LUA_GCCOLLECT);
+    return memory.used;
+}
+
+/* Fail allocation n of the snippet, then one good event: it must be handled. Returns false when there was no n-th. */
+static bool fail_one(const char *snippet, uint64_t n, uint64_t times)
+{
+    long long before = counter();
+    memory.fail_times = times;
+    memory.fail_at = n;
+    run_event(snippet);
+    bool reached = memory.fail_times < times;
+    memory.fail_at = 0;
+    if (strcmp(snippet, "good") == 0 && !reached) before++;
+    run_event("good");
+    if (counter() != before + 1) FAIL("unusable after allocation %llu of %s", (unsigned long long)n, snippet);
+    if (lua_gettop(worker_get()->L)) FAIL("the main stack is not empty after allocation %llu of %s", (unsigned long long)n, snippet);
+    return reached;
+}
+
+static void torture(uint64_t times)
+{
+    prepare();
+    open_worker();
+    run_until_loaded();
+    if (!CHECK(load_good)) return close_worker();
+    for (size_t i = 0; i < sizeof snippets / sizeof *snippets; i++) {
+        run_event(snippets[i]); /* what is made once is made now */
+        size_t before = settled();
+        uint64_t n = 1;
+        while (n <= TORTURE_MOST && fail_one(snippets[i], n, times)) n++;
+        size_t after = settled();
+        if (after > before + 8192) FAIL("%s leaves %zu bytes after %llu failures", snippets[i], after - before, (unsigned long long)n);
+        CHECK_INT(task_count(), 0);
+    }
+    close_worker();
+}
+
+TEST(one_allocation_fails) { torture(2); }
+TEST(all_allocations_fail_from_there_on) { torture(UINT64_MAX); }
+
+TEST(loading_fails_and_the_next_succeeds)
+{
+    prepare();
+    bool reached = true;
+    for (uint64_t n = 1; reached; n += LOAD_STRIDE) {
+        open_worker();
+        memory.fail_times = 2;
+        memory.fail_at = n;
+        run_until_loaded();
+        reached = memory.fail_times < 2;
+        if (load_good == reached) FAIL("loading %s with allocation %llu failed", load_good ? "succeeds" : "fails", (unsigned long long)n);
+        close_worker();
+    }
+}
+
+TEST(cleaning_up)
+{
+    static const char *const names[] = {"bot.lua", "counter.lua", "counter2.lua", ""};
+    char path[128];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        CHECK_INT(remove(path), 0);
+    }
+}
+TEST_MAIN()
