@@ -2,15 +2,12 @@
  *
  * What keeps a call on a kept connection cheap:
  * - Easy handles are pooled with their options; a call sets only what differs from the one before it on that handle.
- * - A socket stays registered with the loop from its birth to its close. libcurl asks to have it removed after every
- *   call and added for the next, which would be two system calls a call. In between it must stay silent; if it does not
- *   (mostly: the other side closed it), it is taken out of the loop until libcurl wants it again.
+ * - A socket stays registered with the loop from its birth to its close (net/sockets.h).
  * - libcurl's wish to be run at once is met once a turn for all calls started in it, by an idle handle; its other
  *   timers by a uv timer that is left running too early rather than set anew.
  *
  * libcurl must not be entered from its callbacks: they only note and copy. done() is called between its calls. */
 #include "net/http_client.h"
-#include <ctype.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,20 +18,12 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "net/sockets.h"
 
 #define CONNECT_MS 3000
 #define TOTAL_MS 10000
 #define HEADERS_MAX 65536u /* bytes of one answer's headers */
 #define SLOTS_KEPT 128     /* easy handles kept for use again */
-
-struct sock { /* one descriptor libcurl wants watched */
-    uv_poll_t poll;
-    struct http_client *client;
-    int fd;
-    int wanted; /* events libcurl waits for; 0: it does not look at the socket now */
-    int armed;  /* events the loop watches for */
-    bool ours;  /* made by open_socket: lives until close_socket. Else one of libcurl's own, gone when it says so */
-};
 
 enum method { NOT_SET, GET, HEAD, WITH_BODY };
 
@@ -59,8 +48,7 @@ struct http_client {
     uv_timer_t timer;
     uint64_t due;    /* when libcurl's next timer is, in ms of uv_now; 0: none */
     uint64_t armed;  /* when ours fires; 0: not running */
-    struct sock **socks; /* by descriptor */
-    size_t n_socks;
+    struct sockets sockets;
     struct slot *free, *busy;
     unsigned n_free;
     size_t active;
@@ -69,76 +57,33 @@ struct http_client {
     bool no_proxy;   /* no proxy in the environment: libcurl need not look each time */
     bool inside;     /* collecting: free nothing under it */
     bool closing;
-    unsigned handles; /* of the loop, to be closed before this goes */
+    unsigned handles; /* of the loop, besides the sockets', to be closed before this goes */
     void (*closed)(void *user);
     void *closed_user;
 };
 
 static void collect(struct http_client *c);
+static void on_gone(void *user);
 
 /* ---- sockets ---- */
 
-static void watch(struct sock *s, int events);
-
-static void on_event(uv_poll_t *poll, int status, int events)
+static void on_ready(void *user, int fd, bool readable, bool writable, bool failed)
 {
-    struct sock *s = poll->data;
-    struct http_client *c = s->client;
-    int running, fd = s->fd, mask = status < 0 ? CURL_CSELECT_ERR : 0;
-    if (s->wanted == 0) {
-        watch(s, 0);
-        return;
-    }
-    mask |= (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
-    curl_multi_socket_action(c->multi, fd, mask, &running);
+    struct http_client *c = user;
+    int running;
+    curl_multi_socket_action(c->multi, fd,
+                             (readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0) |
+                                 (failed ? CURL_CSELECT_ERR : 0),
+                             &running);
     collect(c);
-}
-
-static void watch(struct sock *s, int events)
-{
-    if (s->armed == events)
-        return;
-    s->armed = events;
-    if (events)
-        uv_poll_start(&s->poll, events, on_event);
-    else
-        uv_poll_stop(&s->poll);
-}
-
-static void on_sock_closed(uv_handle_t *handle);
-
-static struct sock *sock_new(struct http_client *c, int fd, bool ours)
-{
-    struct sock *s = mem_zalloc(sizeof *s);
-    if ((size_t)fd >= c->n_socks) {
-        size_t n = (size_t)fd * 2 + 16;
-        c->socks = mem_realloc(c->socks, n * sizeof *c->socks);
-        memset(c->socks + c->n_socks, 0, (n - c->n_socks) * sizeof *c->socks);
-        c->n_socks = n;
-    }
-    s->client = c;
-    s->fd = fd;
-    s->ours = ours;
-    if (uv_poll_init(c->turn.loop, &s->poll, fd)) {
-        free(s);
-        return NULL;
-    }
-    s->poll.data = s;
-    c->handles++;
-    return c->socks[fd] = s;
-}
-
-static void sock_close(struct sock *s)
-{
-    s->client->socks[s->fd] = NULL;
-    uv_close((uv_handle_t *)&s->poll, on_sock_closed); /* out of the loop's epoll at once: the descriptor may go */
 }
 
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {
+    struct http_client *c = user;
     (void)purpose;
     int fd = socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
-    if (fd >= 0 && !sock_new(user, fd, true)) {
+    if (fd >= 0 && sockets_adopt(&c->sockets, fd)) {
         close(fd);
         fd = -1;
     }
@@ -148,32 +93,19 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
 static int close_socket(void *user, curl_socket_t fd)
 {
     struct http_client *c = user;
-    if ((size_t)fd < c->n_socks && c->socks[fd])
-        sock_close(c->socks[fd]);
+    sockets_close(&c->sockets, fd);
     return close(fd);
 }
 
+/* CURL_POLL_REMOVE comes after every use of a connection, too. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *unused)
 {
     struct http_client *c = user;
-    struct sock *s = (size_t)fd < c->n_socks ? c->socks[fd] : NULL;
     (void)easy, (void)unused;
-    if (what == CURL_POLL_REMOVE) {
-        if (s && !s->ours)
-            sock_close(s);
-        else if (s && (s->armed & UV_WRITABLE))
-            watch(s, UV_READABLE); /* a quiet socket is always writable */
-        if (s && s->ours) {
-            s->wanted = 0;
-            uv_unref((uv_handle_t *)&s->poll); /* a connection that is only kept does not keep the loop running */
-        }
-        return 0;
-    }
-    if (!s && !(s = sock_new(c, fd, false)))
-        return 0;
-    s->wanted = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    uv_ref((uv_handle_t *)&s->poll);
-    watch(s, s->wanted);
+    sockets_want(&c->sockets, fd,
+                 what == CURL_POLL_REMOVE
+                     ? 0
+                     : (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
     return 0;
 }
 
@@ -525,31 +457,6 @@ void http_client_cancel(struct http_client *c, struct http_call *call)
         }
 }
 
-struct str http_call_header(const struct http_call *call, const char *name)
-{
-    const char *p = call->header_bytes.data, *end = p + call->header_bytes.len;
-    size_t n = strlen(name);
-    while (p && p < end) {
-        const char *line_end = memchr(p, '\n', (size_t)(end - p));
-        const char *stop = line_end ? line_end : end;
-        if ((size_t)(stop - p) > n && p[n] == ':' && strncasecmp(p, name, n) == 0) {
-            for (p += n + 1; p < stop && (*p == ' ' || *p == '\t');)
-                p++;
-            while (stop > p && isspace((unsigned char)stop[-1]))
-                stop--;
-            return (struct str){p, (size_t)(stop - p)};
-        }
-        p = line_end ? line_end + 1 : end;
-    }
-    return (struct str){0};
-}
-
-void http_call_free(struct http_call *call)
-{
-    buf_free(&call->answer);
-    buf_free(&call->header_bytes);
-}
-
 size_t http_client_active(const struct http_client *c) { return c->active; }
 
 /* ---- start and end ---- */
@@ -579,31 +486,30 @@ struct http_client *http_client_new(uv_loop_t *loop, const struct http_client_op
     c->turn.data = c->timer.data = c;
     uv_unref((uv_handle_t *)&c->timer); /* the sockets keep the loop alive while something is under way */
     c->handles = 2;
+    c->sockets = (struct sockets){.loop = loop, .ready = on_ready, .gone = on_gone, .user = c};
     return c;
 }
 
-static void handle_gone(struct http_client *c)
+/* One handle less; with the last one the client goes. */
+static void on_gone(void *user)
 {
-    if (--c->handles)
+    struct http_client *c = user;
+    if (!c->closing || c->handles || c->sockets.open)
         return;
     void (*closed)(void *) = c->closed;
-    void *user = c->closed_user;
-    free(c->socks);
+    void *closed_user = c->closed_user;
     free(c->user_agent);
     free(c->ca_file);
     free(c);
     if (closed)
-        closed(user);
+        closed(closed_user);
 }
 
-static void on_closed(uv_handle_t *handle) { handle_gone(handle->data); }
-
-static void on_sock_closed(uv_handle_t *handle)
+static void on_closed(uv_handle_t *handle)
 {
-    struct sock *s = handle->data;
-    struct http_client *c = s->client;
-    free(s);
-    handle_gone(c);
+    struct http_client *c = handle->data;
+    c->handles--;
+    on_gone(c);
 }
 
 static void destroy(struct http_client *c)
@@ -617,9 +523,7 @@ static void destroy(struct http_client *c)
     }
     curl_multi_cleanup(c->multi); /* closes the connections */
     curl_global_cleanup();
-    for (size_t i = 0; i < c->n_socks; i++) /* what libcurl never took back */
-        if (c->socks[i])
-            sock_close(c->socks[i]);
+    sockets_free(&c->sockets); /* what libcurl never took back */
     uv_close((uv_handle_t *)&c->turn, on_closed);
     uv_close((uv_handle_t *)&c->timer, on_closed);
 }
