@@ -179,18 +179,20 @@ void framing_field(struct framing *f, const char *name, size_t name_len, const c
     } else if (name_len == 17 && strcasecmp(name, "Transfer-Encoding") == 0) {
         f->malformed |= f->chunked || strcasecmp(value, "chunked") != 0;
         f->chunked = true;
+    } else if (name_len == 4 && strcasecmp(name, "Host") == 0) {
+        f->has_host = true;
     } else if (name_len == 6 && strcasecmp(name, "Expect") == 0) {
         f->expects = strcasecmp(value, "100-continue") == 0;
     }
 }
 
-bool request_headers(struct http_request *r, const char *method)
+bool request_headers(struct http_request *r, const char *method, const char *version)
 {
     struct requests *q = r->q;
     struct framing *f = &r->framing;
     r->method = method;
-    if (f->malformed || (f->chunked && f->has_length)) {
-        f->chunked = true; /* where the body ends is anyone's guess: do not look for its end */
+    if (f->malformed || (f->chunked && f->has_length) || (!f->has_host && strcmp(version, "HTTP/1.0") != 0)) {
+        f->chunked = true; /* where the body ends may be anyone's guess: do not look for its end */
         http_respond(r, 400, NULL, (struct str){0}, NULL, 0);
         return refuse(r, true);
     }

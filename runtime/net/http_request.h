@@ -28,7 +28,7 @@ struct conn { /* one connection; lives as long as the library's */
 };
 
 struct framing { /* what the headers say about the body */
-    bool chunked, has_length, malformed;
+    bool chunked, has_length, has_host, malformed;
     bool expects;    /* to be told to go on (100-continue) */
     uint64_t length; /* Content-Length */
 };
@@ -79,7 +79,7 @@ struct http_request *request_new(struct requests *q, struct conn *c, void *libra
 /* One header, as long as framing is unknown. */
 void framing_field(struct framing *f, const char *name, size_t name_len, const char *value, size_t value_len);
 /* All headers are here. True: the answer must be sent now, without waiting for the body. */
-bool request_headers(struct http_request *r, const char *method);
+bool request_headers(struct http_request *r, const char *method, const char *version);
 void request_data(struct http_request *r, const char *data, size_t n);
 void request_complete(struct http_request *r);
 void request_sending(struct http_request *r);         /* the library has the answer; forgets it here */

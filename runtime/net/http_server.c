@@ -132,7 +132,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *mhd, const 
 {
     struct http_server *s = user;
     struct http_request *r = *ptr;
-    (void)url, (void)version;
+    (void)url;
     if (*n) {
         request_data(r, data, *n);
         *n = 0;
@@ -141,7 +141,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *mhd, const 
     switch (r->state) {
     case HEADERS:
         MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, on_field, &r->framing);
-        return request_headers(r, method) ? queue(s, r) : MHD_YES;
+        return request_headers(r, method, version) ? queue(s, r) : MHD_YES;
     case BODY: /* the last call: all of it is here */
         request_complete(r);
         return r->state == ANSWERED ? queue(s, r) : MHD_YES;
@@ -291,7 +291,7 @@ static int start_library(struct http_server *s, const struct http_server_options
         MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK | (s->pair ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, s,
         MHD_OPTION_LISTEN_SOCKET, s->listener.fd, MHD_OPTION_CONNECTION_LIMIT, s->max_connections + 1,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->max_per_client, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)LIMIT_HEADER_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        (size_t)LIMIT_HEADER_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s, MHD_OPTION_ARRAY,
         s->pair ? tls : tls + 3, MHD_OPTION_END);

@@ -20,8 +20,8 @@ struct tls_pair {
     unsigned holders;
 };
 
-/* The whole file with a NUL behind it, or NULL with a line in error. The caller frees. */
-static char *read_file(const char *path, char *error, size_t n)
+/* The whole file with a NUL behind it, or NULL with a line in error that names the option. The caller frees. */
+static char *read_file(const char *option, const char *path, char *error, size_t n)
 {
     char *text = mem_alloc(PEM_MAX + 1);
     size_t len = 0;
@@ -33,7 +33,7 @@ static char *read_file(const char *path, char *error, size_t n)
     if (fd >= 0)
         close(fd);
     if (fd < 0 || got < 0 || len == PEM_MAX) {
-        snprintf(error, n, "cannot read %s: %s", path, len == PEM_MAX ? "too large for a PEM file" : strerror(e));
+        snprintf(error, n, "%s %s cannot be read: %s", option, path, len == PEM_MAX ? "too large for a PEM file" : strerror(e));
         explicit_bzero(text, len);
         free(text);
         return NULL;
@@ -50,8 +50,8 @@ int tls_pair_load(const char *cert_file, const char *key_file, struct tls_pair *
     struct tls_pair *p = mem_zalloc(sizeof *p);
     int rc = GNUTLS_E_SUCCESS;
     p->holders = 1;
-    p->cert = read_file(cert_file, error, n);
-    p->key = p->cert ? read_file(key_file, error, n) : NULL;
+    p->cert = read_file("--tls-cert", cert_file, error, n);
+    p->key = p->cert ? read_file("--tls-key", key_file, error, n) : NULL;
     if (!p->key) {
         tls_pair_release(p);
         return ERR_USAGE;
@@ -63,9 +63,9 @@ int tls_pair_load(const char *cert_file, const char *key_file, struct tls_pair *
         rc = gnutls_certificate_set_x509_key_mem2(p->credentials, &cert, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
     if (rc < 0) {
         if (rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
-            snprintf(error, n, "the key in %s does not belong to the certificate in %s", key_file, cert_file);
+            snprintf(error, n, "--tls-key %s does not belong to the certificate --tls-cert %s", key_file, cert_file);
         else
-            snprintf(error, n, "certificate %s and key %s cannot be used: %s", cert_file, key_file,
+            snprintf(error, n, "--tls-cert %s and --tls-key %s cannot be used: %s", cert_file, key_file,
                      gnutls_strerror(rc));
         tls_pair_release(p);
         return ERR_USAGE;
