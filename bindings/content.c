@@ -6,6 +6,7 @@
 
 #define CONTENT "line.content"
 #define READY_LIMIT_MS 30000 /* a video that LINE still prepares; well inside a handler's default 60 s */
+#define PIECE (64u << 10)        /* most that read() without a number hands over at once, however much has come */
 #define COMPACT (1u << 20)   /* bytes already read that may lie in front of the rest before it is moved */
 
 static size_t waiting_bytes(const struct api_call *c) { return c->stream.len - c->taken; }
@@ -56,13 +57,16 @@ static int push_bytes(lua_State *L, struct api_call *c, size_t n)
     return 1;
 }
 
-/* Stack: object n what nil. n 0: whatever there is. */
+/* Stack: object n what nil. n 0: what there is, up to a piece, so that a stream stays a stream when LINE is quick. */
 static int read_more(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
     struct api_call *c = call_at(L, 1);
     size_t wanted = (size_t)lua_tointeger(L, 2), have = waiting_bytes(c);
-    if (have > 0 && (have >= wanted || c->finished)) return push_bytes(L, c, wanted && wanted < have ? wanted : have);
+    if (have > 0 && (have >= wanted || c->finished)) {
+        size_t most = wanted ? wanted : PIECE;
+        return push_bytes(L, c, most < have ? most : have);
+    }
     if (is_broken(c)) return call_raise(L, c, 3, 4);
     if (c->finished) {
         lua_pushnil(L);
