@@ -278,6 +278,13 @@ static void kill_children(struct task *parent)
     }
 }
 
+static void tell_page(void)
+{
+    struct worker_page *page = worker_get()->page;
+    atomic_store_explicit(&page->lua_bytes, memory.used, memory_order_relaxed);
+    atomic_store_explicit(&page->tasks, tasks.count, memory_order_relaxed);
+}
+
 /* The one end of every task. */
 static void put_away(struct task *t, enum task_outcome o, int results)
 {
@@ -309,6 +316,7 @@ static void put_away(struct task *t, enum task_outcome o, int results)
     t->generation++;
     t->state = TASK_FREE;
     release(t, clean);
+    tell_page();
     if (e) event_task_ended(e, taken && o != TASK_BROKE ? TASK_OK : o, why);
     free(text);
     if (memory_broke) {
@@ -384,9 +392,7 @@ static void turn_cb(uv_check_t *check)
         if (!tasks.ready) tasks.ready_tail = &tasks.ready;
         resume(t);
     }
-    struct worker *w = worker_get();
-    atomic_store_explicit(&w->page->lua_bytes, memory.used, memory_order_relaxed);
-    atomic_store_explicit(&w->page->tasks, tasks.count, memory_order_relaxed);
+    tell_page();
     if (tasks.ready) return;
     tasks.queued = false;
     uv_idle_stop(&tasks.idle);
@@ -395,16 +401,48 @@ static void turn_cb(uv_check_t *check)
 
 /* ---- waiting ---- */
 
-/* The C function that Lua cannot be suspended through, by the name it was called with. */
-static const char *culprit(lua_State *L)
+/* Push the name of the library function on top of the stack, such as "table.sort"; NULL: it is of no library. Looked up,
+ * because a function that pcall calls has no name where it is called. */
+LJMP static const char *library_name(lua_State *L)
+{
+    static const char *const libraries[] = {"table", "string"}, *const others[] = {"tostring", "load"};
+    int f = lua_gettop(L);
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
+        lua_pushstring(L, libraries[i]);
+        if (lua_rawget(L, f + 1) != LUA_TTABLE) continue;
+        int library = lua_gettop(L);
+        for (lua_pushnil(L); lua_next(L, library); lua_pop(L, 1)) {
+            if (!lua_rawequal(L, -1, f) || lua_type(L, -2) != LUA_TSTRING) continue;
+            return lua_pushfstring(L, "%s.%s", libraries[i], lua_tostring(L, -2));
+        }
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        lua_getglobal(L, others[i]);
+        if (lua_rawequal(L, -1, f)) return others[i];
+    }
+    return NULL;
+}
+
+/* The innermost library function that calls back and cannot be suspended. What of ours stands in between can be: it is in
+ * no library. Leaves values on the stack: an error follows. */
+LJMP static const char *culprit(lua_State *L)
 {
     lua_Debug ar;
     for (int level = 1; lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Sn", &ar);
-        if (ar.what[0] != 'C' || !ar.name) continue;
-        if (strcmp(ar.name, "pcall") && strcmp(ar.name, "xpcall")) return ar.name;
+        luaL_checkstack(L, 16, NULL);
+        lua_getinfo(L, "Sf", &ar);
+        const char *name = ar.what[0] == 'C' ? library_name(L) : NULL;
+        if (name) return name;
     }
     return NULL;
+}
+
+LJMP static int refuse_to_wait(lua_State *L, const char *what, const char *why)
+{
+    task_push_where(L);
+    lua_pushfstring(L, "%s: %s: cannot wait here: %s", lua_tostring(L, -1), what, why);
+    return lua_error(L);
 }
 
 LJMP void task_check_can_wait(lua_State *L, const char *what)
@@ -413,16 +451,15 @@ LJMP void task_check_can_wait(lua_State *L, const char *what)
     budget_check(L);
     if (tasks.current && !task_blocked && lua_isyieldable(L)) {
         if (!tasks.current->wait) return;
-        luaL_error(L, "%s: cannot wait here: this event waits already, inside a coroutine of a C module", what);
+        refuse_to_wait(L, what, "this event waits already, inside a coroutine of a C module");
     }
     const char *inside = culprit(L);
-    task_push_where(L);
     if (inside)
-        luaL_error(L, "%s: %s: cannot wait here: inside '%s', which is C and calls back (as table.sort does with its "
-                   "comparator, string.gsub with its function, and Lua itself with __tostring and __gc); call it before "
-                   "or after", lua_tostring(L, -1), what, inside);
-    luaL_error(L, "%s: %s: cannot wait here: inside a __gc, __tostring or __close that runs while something ends",
-               lua_tostring(L, -1), what);
+        refuse_to_wait(L, what, lua_pushfstring(L, "inside '%s', which is C and calls back (as table.sort does with its "
+                                                   "comparator, string.gsub with its function and tostring with "
+                                                   "__tostring); call it before or after", inside));
+    refuse_to_wait(L, what, "what called this is C or Lua itself and cannot be suspended: a comparator of table.sort, a "
+                            "function of string.gsub, a __tostring or __gc, a __close that runs while something ends");
 }
 
 LJMP int task_wait(lua_State *L, struct wait *w, lua_KFunction k, lua_KContext ctx)
