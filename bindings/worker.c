@@ -161,7 +161,8 @@ static const char *setting(struct str name, struct str value)
         worker.check = str_is(value, "check");
         return NULL;
     }
-    if (str_is(name, SETTING_TOKEN)) log_secret(value);
+    if (str_is(name, SETTING_TOKEN) || str_is(name, SETTING_SECRET)) log_secret(value);
+    if (str_is(name, SETTING_SECRET)) return NULL;
     if (set(name, value) == 0) return NULL;
     char *n = mem_strndup(name.p, name.n), *v = mem_strndup(value.p, value.n);
     int result = options_set(&worker.options, n, v, error, sizeof error);

@@ -31,18 +31,19 @@ static char *without_trailing_slash(char *url)
 }
 
 /* "one, two": several secrets are accepted while one is being rotated. */
+struct str credentials_next_secret(const char **at)
+{
+    const char *p = *at + strspn(*at, ", \t");
+    size_t n = strcspn(p, ", \t");
+    *at = p + n;
+    return (struct str){n ? p : NULL, n};
+}
+
 static struct signature_keys *split_secrets(const char *list)
 {
     struct str secrets[LIMIT_SECRETS];
     size_t n = 0;
-    for (const char *p = list; *p && n < LIMIT_SECRETS;) {
-        p += strspn(p, ", \t");
-        size_t len = strcspn(p, ", \t");
-        if (!len) break;
-        secrets[n++] = (struct str){p, len};
-        log_secret((struct str){p, len});
-        p += len;
-    }
+    while (n < LIMIT_SECRETS && (secrets[n] = credentials_next_secret(&list)).p) log_secret(secrets[n++]);
     return n ? signature_keys_new(secrets, n) : NULL;
 }
 
@@ -65,6 +66,7 @@ struct credentials *credentials_read(const char *dir, const char *name, char *er
         c = mem_zalloc(sizeof *c);
         c->refs = 1;
         c->keys = keys;
+        c->secrets = mem_strdup(values[SECRET]);
         c->token = mem_strdup(values[TOKEN] ? values[TOKEN] : "");
         c->channel = mem_strdup(values[CHANNEL_ID] ? values[CHANNEL_ID] : name);
         c->api_base = without_trailing_slash(mem_strdup(values[API_BASE] ? values[API_BASE] : "https://api.line.me"));
@@ -88,6 +90,7 @@ struct credentials *credentials_unref(struct credentials *c)
 {
     if (!c || --c->refs) return NULL;
     signature_keys_free(c->keys);
+    free(c->secrets);
     free(c->token);
     free(c->channel);
     free(c->api_base);

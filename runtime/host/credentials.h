@@ -1,16 +1,20 @@
 /* Who a bot is towards LINE: from the environment, else from the .env beside it. Never from the command line. */
 #pragma once
 #include <stddef.h>
+#include "base/str.h"
 #include "line/signature.h"
 
 struct credentials {
     int refs;
     struct signature_keys *keys;
+    char *secrets;            /* as they were given, comma-separated */
     char *token, *channel, *api_base, *data_api_base; /* token may be ""; channel is what retry keys are derived from */
 };
 
 /* dir: where .env is looked for. name: the bot's, the channel of last resort. NULL with one line in error. Every secret
  * is registered with log_secret. */
 struct credentials *credentials_read(const char *dir, const char *name, char *error, size_t n);
+/* One secret after the other: *at begins with c->secrets; NULL in the end. */
+struct str credentials_next_secret(const char **at);
 struct credentials *credentials_ref(struct credentials *c); /* a webhook being checked keeps them over a reload */
 struct credentials *credentials_unref(struct credentials *c); /* NULL */

@@ -360,6 +360,9 @@ static void put_back(struct chat *c, struct event *e)
 
 static void finish(struct dispatch *d, struct chat *c, struct event *e, enum store_outcome outcome, struct str why)
 {
+    /* Secrets are taken out here: what shows the store later may be a command that does not know them. */
+    auto_free char *masked = why.n ? mem_strndup(why.p, why.n) : NULL;
+    if (masked) why = (struct str){masked, log_mask(masked, why.n)};
     if (!e->dropped) store_finish(d->host->store, e->seq, outcome, why);
     let_go(d, e);
     chat_settle(d, c);
@@ -373,13 +376,13 @@ static void blame(struct dispatch *d, struct chat *c, struct event *e, uint32_t 
     bool last = e->attempts >= (uint32_t)d->host->options->attempts;
     LOG(WARN, last ? "event quarantined" : "event will be tried again", F_STR("bot", e->bot->name), F_VIEW("event", e->id),
         F_VIEW("chat", e->chat), F_INT("generation", generation), F_INT("attempt", e->attempts), F_VIEW("reason", why));
+    store_attempts(d->host->store, e->seq, e->attempts);
     if (last || e->dropped) {
         d->host->metrics.quarantined++;
         finish(d, c, e, STORE_QUARANTINED, why);
         return;
     }
     d->host->metrics.retried++;
-    store_attempts(d->host->store, e->seq, e->attempts);
     put_back(c, e);
     chat_settle(d, c);
 }
@@ -412,6 +415,7 @@ void dispatch_done(struct dispatch *d, struct slot *s, const struct wire_done *d
         break;
     case WIRE_DONE_FAILED:
         m->failed++;
+        store_attempts(d->host->store, e->seq, e->attempts + 1); /* kept with it: how often it was tried */
         finish(d, c, e, STORE_FAILED, done->why);
         break;
     case WIRE_DONE_BROKE:

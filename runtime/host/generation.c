@@ -62,6 +62,9 @@ static void send_start(struct slot *s)
         {SETTING_DATA_API_BASE, b->credentials->data_api_base},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) send_setting(&t, settings[i][0], settings[i][1]);
+    const char *at = b->credentials->secrets;
+    for (struct str secret; (secret = credentials_next_secret(&at)).p;)
+        wire_send_strings(t.wire, WIRE_SETTING, STR(SETTING_SECRET), secret);
     snapshot_each(g->snapshot, send_source, &t);
     wire_send(t.wire, WIRE_START, (struct str){"", 0});
 }

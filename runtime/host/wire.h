@@ -40,6 +40,7 @@ enum wire_type {
 #define SETTING_SLOT "slot"              /* decimal, 0 … workers-1 */
 #define SETTING_MODE "mode"              /* "run" or "check" */
 #define SETTING_TOKEN "token"            /* channel access token; may be empty */
+#define SETTING_SECRET "secret"          /* of the channel, one a setting: only so that it can be kept out of the worker's log */
 #define SETTING_CHANNEL "channel"        /* what retry keys are derived from: the channel id, else a digest of the secret */
 #define SETTING_API_BASE "api-base"      /* LINE_API_BASE, default https://api.line.me */
 #define SETTING_DATA_API_BASE "data-api-base"

@@ -98,6 +98,19 @@ static struct worker_page *page_new(int *ret_fd)
     return page;
 }
 
+/* The environment without credentials: they come over the wire, and what a C module of the bot can read with getenv, or
+ * anybody in /proc, stays free of them. The array is the caller's to free, its texts are the environment's. */
+static char **worker_environment(void)
+{
+    size_t n = 0, kept = 0;
+    while (environ[n]) n++;
+    char **env = mem_alloc((n + 1) * sizeof *env);
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(environ[i], "LINE_", 5) != 0) env[kept++] = environ[i];
+    env[kept] = NULL;
+    return env;
+}
+
 /* stdin closed, output to standard error (a stray print of a library must not look like ours), 3 the wire, 4 the page. */
 static int spawn(uv_loop_t *loop, struct worker_process *p, const char *label, int wire_fd, int page_fd)
 {
@@ -109,10 +122,11 @@ static int spawn(uv_loop_t *loop, struct worker_process *p, const char *label, i
         {.flags = UV_INHERIT_FD, .data.fd = page_fd},
     };
     auto_free char *shown = mem_strdup(label);
+    auto_free char **env = worker_environment();
     char role[] = "worker", name[] = "moonline";
     char *args[] = {name, role, shown, NULL};
     /* The kernel's own link: the very program that runs now, also when the file on disk was replaced meanwhile. */
-    uv_process_options_t o = {.file = "/proc/self/exe", .args = args, .stdio = stdio, .stdio_count = 5, .exit_cb = exit_cb};
+    uv_process_options_t o = {.file = "/proc/self/exe", .args = args, .env = env, .stdio = stdio, .stdio_count = 5, .exit_cb = exit_cb};
     return uv_spawn(loop, &p->process, &o);
 }
 
