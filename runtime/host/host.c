@@ -102,29 +102,32 @@ static bool open_store(struct host *h, char *error, size_t n)
     return true;
 }
 
-static bool listen_all(struct host *h, char *error, size_t n)
+/* 0, ERR_USAGE for what nobody can listen on as it was asked for, or another code. */
+static int listen_all(struct host *h, char *error, size_t n)
 {
     const struct options *o = h->options;
     if (!*o->tls_cert != !*o->tls_key) {
         snprintf(error, n, "--tls-cert and --tls-key go together; give both");
-        return false;
+        return ERR_USAGE;
     }
     struct http_server_options public = {
         .listen = o->listen, .max_connections = (int)o->max_connections, .max_per_client = (int)o->max_per_client,
         .max_body = LIMIT_WEBHOOK_BODY, .read_timeout_ms = o->read_timeout, .idle_timeout_ms = o->idle_timeout,
         .tls_cert = *o->tls_cert ? o->tls_cert : NULL, .tls_key = *o->tls_key ? o->tls_key : NULL,
     };
-    if (http_server_start(h->loop, &public, &ingress_callbacks, h, &h->server, error, n)) return false;
+    int r = http_server_start(h->loop, &public, &ingress_callbacks, h, &h->server, error, n);
+    if (r) return r;
     struct http_server_options inside = {.max_connections = CONTROL_CONNECTIONS, .max_per_client = CONTROL_CONNECTIONS,
                                          .max_body = 4096, .read_timeout_ms = o->read_timeout, .idle_timeout_ms = o->idle_timeout};
     inside.listen = o->admin;
-    if (*o->admin && http_server_start(h->loop, &inside, &admin_listener_callbacks, h, &h->admin, error, n)) return false;
+    if (*o->admin) r = http_server_start(h->loop, &inside, &admin_listener_callbacks, h, &h->admin, error, n);
+    if (r) return r;
     auto_free char *socket = mem_printf("unix:%s/admin.sock", h->data);
     inside.listen = socket;
     char why[256];
     if (http_server_start(h->loop, &inside, &admin_control_callbacks, h, &h->control, why, sizeof why))
         LOG(WARN, "moonline event cannot reach this process while it runs", F_STR("reason", why));
-    return true;
+    return 0;
 }
 
 static void banner(const struct host *h)
@@ -231,10 +234,11 @@ static void tick_cb(uv_timer_t *t)
     go_on_stopping(p);
 }
 
-static void fail_early(struct process *p, const char *error)
+/* usage: what was asked for cannot be right, whatever the machine's state. */
+static void fail_early(struct process *p, bool usage, const char *error)
 {
     fprintf(stderr, "moonline run: %s\n", error);
-    p->status = 1;
+    p->status = usage ? 2 : 1;
     struct host *h = &p->host;
     close_server(p, &h->server);
     close_server(p, &h->admin);
@@ -270,11 +274,15 @@ int host_run(const struct options *o, const char *const *paths, size_t n_paths)
     h->loop = &loop;
     h->options = o;
     h->started_ms = clock_wall_ms();
-    if (find_bots(h, paths, n_paths, error, sizeof error) && open_store(h, error, sizeof error) &&
-        listen_all(h, error, sizeof error))
-        start(&p);
-    else
-        fail_early(&p, error);
+    if (!find_bots(h, paths, n_paths, error, sizeof error)) {
+        fail_early(&p, true, error);
+    } else if (!open_store(h, error, sizeof error)) {
+        fail_early(&p, false, error);
+    } else {
+        int r = listen_all(h, error, sizeof error);
+        if (r) fail_early(&p, r == ERR_USAGE, error);
+        else start(&p);
+    }
     uv_run(&loop, UV_RUN_DEFAULT);
     if (h->dispatch) dispatch_free(h->dispatch);
     for (size_t i = 0; i < h->n_bots; i++) bot_free(h->bots[i]);

@@ -31,7 +31,8 @@ struct host {
     bool stopping;
 };
 
-/* Serve these bots (files or folders) until a signal says stop. Returns the exit status of the process. */
+/* Serve these bots (files or folders) until a signal says stop. Returns the exit status of the process: 0,
+ * 1 failed, 2 asked for what cannot be. */
 int host_run(const struct options *o, const char *const *paths, size_t n_paths);
 
 /* The data directory: --data, else .moonline beside the bot's file. Owned by the caller. */
