@@ -177,15 +177,14 @@ class Standin:
                 status, answer, headers = fault.status, fault.body, list(fault.headers)
             elif not fault or fault.cut != "before":
                 status, answer, headers = self.perform(call)
+            # Known before the bot knows: what it does next must not be seen earlier than this call.
+            call.status = 0 if fault and fault.cut else status
+            self.condition.notify_all()
         if fault and fault.cut:
-            status = 0
             handler.close_connection = True
             handler.connection.shutdown(socket.SHUT_RDWR)
         else:
             self.answer(handler, call, status, answer, headers)
-        with self.condition:
-            call.status = status
-            self.condition.notify_all()
 
     @staticmethod
     def answer(handler, call, status, answer, headers):

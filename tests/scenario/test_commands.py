@@ -188,7 +188,9 @@ class Events(Scenario):
         if not live:
             server.stop()
         listed = self.events()
-        self.assertEqual([e["id"] for e in listed], failed)
+        self.assertEqual([e["id"] for e in listed], failed[::-1], "newest first")
+        listed.reverse()
+        self.assertEqual([e["attempts"] for e in listed], [1, 1, 1])
         self.assertEqual({(e["bot"], e["state"], e["type"]) for e in listed}, {("bot", "failed", "message")})
         self.assertEqual(self.events("quarantined"), [])
         for entry in listed:
@@ -202,7 +204,7 @@ class Events(Scenario):
         by_number = json.loads(self.command("event", "show", str(listed[1]["seq"]), "--json", *data).stdout)
         self.assertEqual(by_number["id"], failed[1])
         self.command("event", "drop", failed[0], *data)
-        self.assertEqual([e["id"] for e in self.events()], failed[1:])
+        self.assertEqual([e["id"] for e in self.events()], [failed[2], failed[1]])
         self.assertIn(failed[0], self.command("event", "drop", failed[0], *data, status=1).stderr)
         bot.replace("bot.lua", BOT.replace('error("on purpose")', 'event:reply("mended")'))
         if live:
