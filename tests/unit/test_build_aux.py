@@ -129,10 +129,10 @@ class Embed(Tree):
 
 
 class Runner(Tree):
-    def run_runner(self, *files, **env):
-        done = subprocess.run([sys.executable, os.path.join(TOP, "build-aux/test-runner"), "--timeout", "2", *files],
+    def run_runner(self, *files, timeout="2"):
+        done = subprocess.run([sys.executable, os.path.join(TOP, "build-aux/test-runner"), "--timeout", timeout, *files],
                               cwd=self.dir.name, capture_output=True, text=True, timeout=60, check=False,
-                              env={**os.environ, "TALLY": os.path.join(self.dir.name, "tally"), **env})
+                              env={**os.environ, "TALLY": os.path.join(self.dir.name, "tally"), "TEST_SANITIZED": "0"})
         return done.returncode, done.stdout.splitlines()
 
     def program(self, name, text):
@@ -175,6 +175,13 @@ class Runner(Tree):
                    " def test_b(self): pass\n")
         status, lines = self.run_runner("test_a.py")
         self.assertEqual((status, lines[-2:]), (1, ["(1 skipped)", "1 passed, 3 failed"]))
+
+    def test_a_method_that_hangs_fails_alone(self):
+        self.write("test_a.py", "import time, unittest\nclass A(unittest.TestCase):\n SECONDS = 1\n"
+                   " def test_x(self): time.sleep(60)\n def test_y(self): pass\n")
+        status, lines = self.run_runner("test_a.py", timeout="20")
+        self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"))
+        self.assertIn("in test_x", "\n".join(lines))
 
     def test_broken_python_file_is_a_failure(self):
         self.write("test_a.py", "import nothing_of_this_name\n")
