@@ -83,11 +83,10 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
     struct http_client *c = user;
     (void)purpose;
     int fd = socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
-    if (fd >= 0 && sockets_adopt(&c->sockets, fd)) {
-        close(fd);
-        fd = -1;
-    }
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    sockets_opened(&c->sockets, fd);
+    return fd;
 }
 
 static int close_socket(void *user, curl_socket_t fd)

@@ -3,7 +3,7 @@
 #include "net/sockets.h"
 #include <stdlib.h>
 #include <string.h>
-#include "base/err.h"
+#include <sys/socket.h>
 #include "base/mem.h"
 
 struct sock {
@@ -12,7 +12,7 @@ struct sock {
     int fd;
     int wanted;   /* events the library waits for; 0: a pause */
     int armed;    /* events the loop watches for */
-    bool adopted;
+    bool kept;    /* known to be a connected TCP socket: whoever closes it says so */
 };
 
 static void on_event(uv_poll_t *poll, int status, int events);
@@ -62,13 +62,12 @@ static struct sock *add(struct sockets *all, int fd)
     return all->by_fd[fd] = s;
 }
 
-int sockets_adopt(struct sockets *all, int fd)
+/* libcurl closes sockets whose connection never came about without telling, and only then stops wanting them. */
+static bool is_connected(int fd)
 {
-    struct sock *s = add(all, fd);
-    if (!s)
-        return ERR_IO;
-    s->adopted = true;
-    return 0;
+    struct sockaddr_storage a;
+    socklen_t n = sizeof a;
+    return getpeername(fd, (struct sockaddr *)&a, &n) == 0 && (a.ss_family == AF_INET || a.ss_family == AF_INET6);
 }
 
 void sockets_want(struct sockets *all, int fd, int events)
@@ -76,19 +75,27 @@ void sockets_want(struct sockets *all, int fd, int events)
     struct sock *s = find(all, fd);
     if (!s && (!events || !(s = add(all, fd))))
         return;
-    if (!events && !s->adopted) {
-        sockets_close(all, fd);
-        return;
-    }
     s->wanted = events;
     if (events) {
         uv_ref((uv_handle_t *)&s->poll);
         arm(s, events);
-    } else {
+    } else if (s->kept || (s->kept = is_connected(fd))) {
         uv_unref((uv_handle_t *)&s->poll);
         if (s->armed & UV_WRITABLE)
             arm(s, UV_READABLE); /* a quiet socket is always writable */
+    } else {
+        sockets_close(all, fd);
     }
+}
+
+void sockets_opened(struct sockets *all, int fd)
+{
+    struct sock *s = find(all, fd);
+    if (!s)
+        return;
+    int events = s->wanted;
+    sockets_close(all, fd);
+    sockets_want(all, fd, events);
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -17,10 +17,11 @@ struct sockets {
     void *user;
 };
 
-/* Have fd known from its birth on: it stays registered until sockets_close. 0, or ERR_IO when it cannot be watched. */
-int sockets_adopt(struct sockets *all, int fd);
-/* Report these events (UV_READABLE, UV_WRITABLE) from now on; 0: a pause. A descriptor that was not adopted is forgotten
- * with its pause. In a pause the loop does not wait for it, and bytes that come nevertheless are reported once wanted. */
+/* Report these events (UV_READABLE, UV_WRITABLE) from now on; 0: the library does not look at it now. A connected TCP
+ * socket then pauses: it stays registered, the loop does not wait for it, and bytes that come nevertheless are reported
+ * once wanted. Anything else is forgotten: it may be closed without a word. */
 void sockets_want(struct sockets *all, int fd, int events);
+/* fd was just opened. If it is known it was closed without a word, and what is wanted is wanted of the new one. */
+void sockets_opened(struct sockets *all, int fd);
 void sockets_close(struct sockets *all, int fd); /* before fd is closed; nothing when it is not known */
 void sockets_free(struct sockets *all);          /* closes what is left; by_fd is gone, handles go with gone() */
