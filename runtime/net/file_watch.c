@@ -1,5 +1,5 @@
 /* Watching directories for finished writes, by inotify through a poll handle. Only what leaves a file whole is reported:
- * a write that was closed, a rename, a removal. A file that is created is about to be written, so its creation alone
+ * a write that was closed, a rename, a removal, a link. A file that is created is about to be written, so its creation alone
  * says nothing; a directory's does, since files may be in it before anybody can watch it. */
 #include "net/file_watch.h"
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "base/err.h"
 #include "base/limits.h"
@@ -48,6 +49,13 @@ static void forget(struct file_watch *w, struct watched *d)
     *d = w->dirs[--w->n];
 }
 
+/* A link is whole when it appears: no write follows. */
+static bool is_link(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && (S_ISLNK(st.st_mode) || st.st_nlink > 1);
+}
+
 /* One event. changed() may add directories, so nothing of w->dirs is kept over the call. */
 static void report(struct file_watch *w, const struct inotify_event *e)
 {
@@ -69,11 +77,11 @@ static void report(struct file_watch *w, const struct inotify_event *e)
         w->changed(w->user, path);
         return;
     }
-    if ((e->mask & IN_CREATE) && !(e->mask & IN_ISDIR))
-        return;
     if (e->len == 0)
         return;
     snprintf(path, sizeof path, "%s/%s", d->dir, e->name);
+    if ((e->mask & IN_CREATE) && !(e->mask & IN_ISDIR) && !is_link(path))
+        return;
     w->changed(w->user, path);
 }
 

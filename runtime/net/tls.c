@@ -33,7 +33,8 @@ static char *read_file(const char *option, const char *path, char *error, size_t
     if (fd >= 0)
         close(fd);
     if (fd < 0 || got < 0 || len == PEM_MAX) {
-        snprintf(error, n, "%s %s cannot be read: %s", option, path, len == PEM_MAX ? "too large for a PEM file" : strerror(e));
+        snprintf(error, n, "%s %s cannot be read: %s", option, path,
+                 len == PEM_MAX ? "too large for a PEM file" : strerror(e));
         explicit_bzero(text, len);
         free(text);
         return NULL;
