@@ -14,6 +14,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+#define LOOK_NS (100 * NS_PER_MS) /* most that the time between two looks counts for */
+
 struct worker_process {
     uv_process_t process;
     struct worker_process_callbacks cb;
@@ -24,7 +26,7 @@ struct worker_process {
     struct worker_end end;
     /* hang watch: the run seen last, and the clocks when it was first seen */
     uint64_t seen_run;
-    int64_t seen_cpu, seen_wall;
+    int64_t seen_cpu, seen_wall, looked, asleep; /* asleep: how long each look in a row found it so */
 };
 
 /* Odd: Lua is running, and seq says for whom. */
@@ -185,6 +187,20 @@ static int64_t cpu_ns(pid_t pid)
     return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
+/* Whether its first thread sleeps: inside Lua, that is a C module which waits for something. */
+static bool is_asleep(pid_t pid)
+{
+    char path[64], text[256];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = 0;
+    const char *name_end = strrchr(text, ')');
+    return name_end && strncmp(name_end, ") S", 3) == 0;
+}
+
 bool worker_process_watch(struct worker_process *p, int64_t hang_ns)
 {
     uint64_t run = atomic_load(&p->page->runs);
@@ -196,13 +212,20 @@ bool worker_process_watch(struct worker_process *p, int64_t hang_ns)
     if (run != p->seen_run) {
         p->seen_run = run;
         p->seen_cpu = cpu;
-        p->seen_wall = wall;
+        p->seen_wall = p->looked = wall;
+        p->asleep = 0;
         return false;
     }
+    /* Looks that were late do not count: while this process itself was held up (by whoever reads the log, say), the
+     * worker may have been by the same. */
+    int64_t since = wall - p->looked < LOOK_NS ? wall - p->looked : LOOK_NS;
+    p->looked = wall;
+    p->asleep = is_asleep(p->process.pid) ? p->asleep + since : 0;
     int64_t wall_limit = hang_ns * 10 > 10 * NS_PER_S ? hang_ns * 10 : 10 * NS_PER_S;
-    if (cpu - p->seen_cpu < hang_ns && wall - p->seen_wall < wall_limit) return false;
+    bool asleep = p->asleep >= hang_ns;
+    if (cpu - p->seen_cpu < hang_ns && wall - p->seen_wall < wall_limit && !asleep) return false;
     char why[96];
-    snprintf(why, sizeof why, "stuck for %lld ms without coming back (--hang-timeout)",
+    snprintf(why, sizeof why, "%s for %lld ms without coming back (--hang-timeout)", asleep ? "blocked in C" : "stuck",
              (long long)((wall - p->seen_wall) / NS_PER_MS));
     worker_process_kill(p, why);
     return true;

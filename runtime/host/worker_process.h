@@ -28,7 +28,7 @@ struct worker_page *worker_process_page(struct worker_process *p);
 int worker_process_pid(const struct worker_process *p);
 /* Kill it; why is what gone() will say (first one wins). The event running at this moment is the one to blame. */
 void worker_process_kill(struct worker_process *p, const char *why);
-/* Look at it now and then: true and killed if Lua has been running without coming back for hang_ns of processor time
- * (or ten times that, and at least 10 s, by the clock, should it block without using any). */
+/* Look at it now and then: true and killed if Lua has been running without coming back for hang_ns of processor time,
+ * or has slept that long inside it (a C module that blocks); and in any case after ten times that, and at least 10 s. */
 bool worker_process_watch(struct worker_process *p, int64_t hang_ns);
 int64_t worker_process_resident(const struct worker_process *p); /* bytes, 0 when unknown */
