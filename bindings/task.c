@@ -82,7 +82,10 @@ void task_describe(char *ret, size_t n)
 LJMP void task_push_data(lua_State *L)
 {
     struct task *t = tasks.current;
-    if (!t) luaL_error(L, "no task runs here");
+    if (!t) {
+        luaL_error(L, "no task runs here");
+        return;
+    }
     if (t->data_ref == LUA_NOREF) {
         lua_newtable(L);
         t->data_ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -231,9 +234,9 @@ static void describe_error(struct task *t)
  * a processor time of their own and may not wait. */
 static void close_coroutines(struct task *t)
 {
-    lua_State *nest[NEST_MOST], *L = worker_get()->L;
-    int n = 0;
-    for (lua_State *co = t->co; co && n < NEST_MOST; co = coroutine_inner(co)) nest[n++] = co;
+    lua_State *nest[NEST_MOST] = {t->co}, *L = worker_get()->L;
+    int n = 1;
+    while (n < NEST_MOST && (nest[n] = coroutine_inner(nest[n - 1]))) n++;
     enter(t, t->co);
     task_blocked++;
     while (n--) {

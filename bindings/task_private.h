@@ -56,7 +56,8 @@ struct task {
     uint32_t calls, spawns;       /* counters of task_next_call */
     char prefix[48];              /* "2.1." before the number of a call */
     /* The task ended; on top of co are n results, or the error object (n 1), or nothing (killed: n 0). Runs outside Lua
-     * and unprotected: what it allocates there it does under grace. Returns true if somebody takes the error, so that it is not the event's failure. */
+     * and unprotected: what it allocates there it does under grace. Returns true if somebody
+     * takes the error, so that it is not the event's failure. */
     bool (*ended)(struct task *t, enum task_outcome o, int n, struct str why);
     void *user;
     size_t message_n;             /* in ended(): bytes of why before the traceback */

@@ -85,6 +85,7 @@ static void lost_cb(void *user, const char *why)
 static void load_ended(const char *why, unsigned handlers, struct str report)
 {
     worker.loading = false;
+    if (process.said_bye) return; /* told to leave while loading: nothing may follow BYE */
     if (why) {
         wire_send_strings(process.wire, WIRE_REFUSED, str_of(why), (struct str){0, 0});
         return leave();

@@ -172,7 +172,7 @@ static bool fail_one(const char *snippet, uint64_t n, uint64_t times)
     run_event(snippet);
     bool reached = memory.fail_times < times;
     memory.fail_at = 0;
-    if (strcmp(snippet, "good") == 0 && !reached) before++;
+    if (strcmp(snippet, "good") == 0) before = counter();
     run_event("good");
     if (counter() != before + 1) FAIL("unusable after allocation %llu of %s", (unsigned long long)n, snippet);
     if (lua_gettop(worker_get()->L)) FAIL("the main stack is not empty after allocation %llu of %s", (unsigned long long)n, snippet);
@@ -210,7 +210,8 @@ TEST(loading_fails_and_the_next_succeeds)
         memory.fail_at = n;
         run_until_loaded();
         reached = memory.fail_times < 2;
-        if (load_good == reached) FAIL("loading %s with allocation %llu failed", load_good ? "succeeds" : "fails", (unsigned long long)n);
+        /* Lua does without some: a larger table of its strings, for one. */
+        if (!load_good && !reached) FAIL("loading fails at step %llu, where no allocation does", (unsigned long long)n);
         close_worker();
     }
 }

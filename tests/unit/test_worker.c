@@ -318,6 +318,25 @@ TEST(leaving_waits_for_what_runs)
     kit_free(&k);
 }
 
+TEST(leaving_does_not_wait_for_a_load)
+{
+    struct kit k;
+    char path[128];
+    kit_open(&k);
+    kit_file(&k, "bot.lua", LINE "log.info('begun') line.sleep(1000)");
+    snprintf(path, sizeof path, "%s/bot.lua", k.dir);
+    kit_strings(&k, WIRE_SETTING, SETTING_PATH, path);
+    kit_send(&k, WIRE_START, "", 0);
+    while (!k.log || !strstr(k.log, "begun")) kit_read_log(&k); /* the alarm ends it otherwise */
+    kit_send(&k, WIRE_LEAVE, "", 0);
+    CHECK_INT(kit_next(&k), WIRE_BYE);
+    CHECK_INT(kit_next(&k), 0);
+    int status = -1;
+    waitpid(k.pid, &status, 0);
+    CHECK_INT(status, 0);
+    kit_free(&k);
+}
+
 TEST(without_a_host_it_ends)
 {
     struct kit k;
