@@ -159,6 +159,8 @@ void require_compile(lua_State *L, struct str bytes, const char *name)
         size_t skip = eol ? (size_t)(eol - bytes.p) : bytes.n;
         bytes = (struct str){bytes.p + skip, bytes.n - skip};
     }
+    if (bytes.n && bytes.p[0] == LUA_SIGNATURE[0]) /* Lua's own message would not say which file */
+        luaL_error(L, "%s:1: this is bytecode; a bot is loaded from text only", name);
     lua_pushfstring(L, "@%s", name);
     if (luaL_loadbufferx(L, bytes.p, bytes.n, lua_tostring(L, -1), "t")) lua_error(L);
     lua_remove(L, -2);

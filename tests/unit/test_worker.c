@@ -248,7 +248,7 @@ TEST(a_bot_that_cannot_be_loaded_says_where)
             "     4 | local d = 4\n     5 | local e = 5");
     refused("local t\n\nreturn t.x", "bot.lua:3: attempt to index a nil value (local 't')\n     1 | local t\n     2 | \n"
                                      ">    3 | return t.x");
-    refused("\x1bLua", "attempt to load a binary chunk");
+    refused("\x1bLua", "bot.lua:1: this is bytecode");
     refused("count = 1", "bot.lua:1: assignment to undeclared global 'count'; write 'local count'");
     refused(LINE "line.sleep(0.001) error('after a wait')", "bot.lua:2: after a wait");
     refused("error({code = 1})", "table");
