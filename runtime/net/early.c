@@ -30,7 +30,8 @@ void early_write(int fd, void *tls, int status, bool has_type, const struct buf 
 {
     struct buf out = BUF(SIZE_MAX / 2);
     const char *p = head->data;
-    buf_printf(&out, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\nConnection: close\r\n", status, reason_of(status), body.n);
+    buf_printf(&out, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\nConnection: close\r\n", status, reason_of(status),
+               body.n);
     if (has_type) {
         put_field(&out, "Content-Type", p);
         p += strlen(p) + 1;

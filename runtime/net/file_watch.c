@@ -1,6 +1,6 @@
-/* Watching directories for finished writes, by inotify through a poll handle. Only what leaves a file whole is reported:
- * a write that was closed, a rename, a removal, a link. A file that is created is about to be written, so its creation alone
- * says nothing; a directory's does, since files may be in it before anybody can watch it. */
+/* Watching directories for finished writes, by inotify through a poll handle. Reported is only what leaves a file whole:
+ * a write that was closed, a rename, a removal, a link. A file that is created is about to be written, so its creation
+ * alone says nothing; a directory's does, since files may be in it before anybody can watch it. */
 #include "net/file_watch.h"
 #include <errno.h>
 #include <limits.h>

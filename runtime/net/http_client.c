@@ -31,7 +31,7 @@ struct slot { /* an easy handle and what was set on it last */
     CURL *easy;
     struct http_client *client;
     struct http_call *call; /* NULL while in the pool */
-    struct slot *next, *prev;
+    struct slot *next, **link; /* link: what points here while the call is under way */
     char *url, *custom, *unix_socket; /* custom: a method libcurl has no option for */
     enum method method;
     long connect_ms, total_ms, stall_s;
@@ -251,24 +251,21 @@ static void slot_destroy(struct slot *slot)
 }
 
 /* Take the handle out of its transfer and keep it. */
-static void slot_release(struct slot *slot)
+static void slot_release(struct slot *slot, struct http_call *call)
 {
     struct http_client *c = slot->client;
     curl_multi_remove_handle(c->multi, slot->easy);
-    if (slot->prev)
-        slot->prev->next = slot->next;
-    else
-        c->busy = slot->next;
+    *slot->link = slot->next;
     if (slot->next)
-        slot->next->prev = slot->prev;
-    slot->call->handle = NULL;
+        slot->next->link = slot->link;
+    call->handle = NULL;
     slot->call = NULL;
     c->active--;
     if (c->n_free == SLOTS_KEPT) {
         slot_destroy(slot);
         return;
     }
-    slot->prev = NULL;
+    slot->link = NULL;
     slot->next = c->free;
     c->free = slot;
     c->n_free++;
@@ -378,7 +375,7 @@ static void finish(struct slot *slot, CURLcode code)
         curl_easy_getinfo(slot->easy, CURLINFO_REQUEST_SIZE, &sent);
         call->maybe_sent = sent > 0;
     }
-    slot_release(slot);
+    slot_release(slot, call);
     call->done(call);
 }
 
@@ -426,15 +423,15 @@ void http_client_start(struct http_client *c, struct http_call *call)
     struct slot *slot = slot_new(c);
     set_call(slot, call);
     call->handle = slot;
-    slot->prev = NULL;
+    slot->link = &c->busy;
     slot->next = c->busy;
     if (c->busy)
-        c->busy->prev = slot;
+        c->busy->link = &slot->next;
     c->busy = slot;
     CURLMcode rc = c->closing ? CURLM_INTERNAL_ERROR : curl_multi_add_handle(c->multi, slot->easy);
     if (rc == CURLM_OK)
         return;
-    slot_release(slot);
+    slot_release(slot, call);
     c->active++; /* until done() */
     fail(call, ERR_IO, curl_multi_strerror(rc));
     call->next = c->failed;
@@ -445,7 +442,7 @@ void http_client_start(struct http_client *c, struct http_call *call)
 void http_client_cancel(struct http_client *c, struct http_call *call)
 {
     if (call->handle) {
-        slot_release(call->handle);
+        slot_release(call->handle, call);
         return;
     }
     for (struct http_call **p = &c->failed; *p; p = &(*p)->next)
@@ -514,8 +511,12 @@ static void on_closed(uv_handle_t *handle)
 static void destroy(struct http_client *c)
 {
     struct slot *slot;
-    while ((slot = c->busy))
-        slot_release(slot);
+    while ((slot = c->busy)) {
+        c->busy = slot->next;
+        curl_multi_remove_handle(c->multi, slot->easy);
+        slot->call->handle = NULL;
+        slot_destroy(slot);
+    }
     while ((slot = c->free)) {
         c->free = slot->next;
         slot_destroy(slot);

@@ -36,7 +36,8 @@ struct http_call {
     void *user;
     /* out */
     int status;                     /* HTTP status, 0 when there was none */
-    int result;                     /* 0 (an answer came, whatever its status), ERR_IO, ERR_TIMEOUT, ERR_TOOBIG, ERR_CLOSED (sink said stop) */
+    int result;                     /* 0 (an answer came, whatever its status), ERR_IO, ERR_TIMEOUT, ERR_TOOBIG,
+                                       ERR_CLOSED (sink said stop) */
     bool maybe_sent;                /* when result is not 0: the request may have reached the other side */
     const char *error;              /* one line when result is not 0; lives in the call */
     struct buf answer;              /* body; owned by the call, free with http_call_free */

@@ -100,12 +100,14 @@ static struct MHD_Response *response_shared(struct http_server *s, const char *t
 /* Hand the answer to the library; only inside its handler. */
 static enum MHD_Result queue(struct http_server *s, struct http_request *r)
 {
-    const char *type = r->has_type ? r->head.data : NULL, *p = type ? type + strlen(type) + 1 : r->head.data;
+    const char *type = r->has_type ? r->head.data : NULL, *p = r->head.data;
     struct str body = buf_str(&r->answer);
     struct MHD_Response *m = r->n_fields ? NULL : response_shared(s, type, body), *own = NULL;
     if (!m)
         m = own = response_new(type, body, s->quiet);
-    for (size_t i = 0; i < r->n_fields; i++) {
+    if (type && r->n_fields)
+        p += strlen(type) + 1;
+    for (size_t i = 0; i < r->n_fields && p; i++) {
         const char *value = p + strlen(p) + 1;
         MHD_add_response_header(m, p, value);
         p = value + strlen(value) + 1;
@@ -401,8 +403,8 @@ static void stop(struct http_server *s)
     uv_close(handles[0], on_closed); /* before its descriptor goes */
     MHD_stop_daemon(s->daemon);
     listener_unlink(&s->listener);
-    s->handles = sizeof handles / sizeof *handles;
-    for (size_t i = 1; i < s->handles; i++)
+    s->handles = 4;
+    for (size_t i = 1; i < sizeof handles / sizeof *handles; i++)
         uv_close(handles[i], on_closed);
 }
 

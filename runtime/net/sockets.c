@@ -65,7 +65,7 @@ static struct sock *add(struct sockets *all, int fd)
 /* libcurl closes sockets whose connection never came about without telling, and only then stops wanting them. */
 static bool is_connected(int fd)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t n = sizeof a;
     return getpeername(fd, (struct sockaddr *)&a, &n) == 0 && (a.ss_family == AF_INET || a.ss_family == AF_INET6);
 }
