@@ -6,6 +6,8 @@
 #define LIMIT_JSON_DEPTH 128                /* LINE's own nesting stays below 20 */
 #define LIMIT_EVENT_ID 96u                  /* ids: webhookEventId is a ULID of 26, a module channel's user id has 68 */
 #define LIMIT_HEADER_BYTES 32768u           /* request line and headers of one request */
+#define LIMIT_REQUEST_MEMORY 16384u         /* of one request in the HTTP server, headers above all: the library zeroes
+                                               it after each request, 32 KiB cost a tenth of the whole */
 #define LIMIT_FRAME (4u << 20)              /* an event of a full webhook, or a script file, and room to spare */
 #define LIMIT_WIRE_BACKLOG (64u << 20)      /* bytes waiting to be written to one worker before it counts as stuck */
 #define LIMIT_SCRIPT_FILE (2u << 20)        /* one Lua file */

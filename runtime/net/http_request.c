@@ -64,7 +64,7 @@ struct http_request *request_new(struct requests *q, struct conn *c, void *libra
         q->n_free--;
     } else {
         r = mem_zalloc(sizeof *r);
-        buf_init(&r->uri, LIMIT_HEADER_BYTES);
+        buf_init(&r->uri, LIMIT_REQUEST_MEMORY);
         buf_init(&r->body, q->max_body);
         buf_init(&r->answer, SIZE_MAX / 2);
         buf_init(&r->head, SIZE_MAX / 2);

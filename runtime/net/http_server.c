@@ -25,7 +25,8 @@
 
 #define SHARED 8         /* cached answers */
 #define SHARED_BODY 64u  /* longest body of a cached answer */
-#define PASSES 16        /* passes in one go, and ticks of the settle timer, without visible progress */
+#define PASSES 16        /* without visible progress; see go_on */
+#define SLOW_MS 50
 
 struct shared { /* a response used by many requests; only for answers without fields of their own */
     struct MHD_Response *response;
@@ -44,8 +45,8 @@ struct http_server {
     struct tls_pair *pair; /* for new connections; NULL without TLS */
     char *cert_file, *key_file;
     unsigned max_connections, connections;
-    unsigned ticks;       /* left of the settle timer */
-    bool settle_due;
+    unsigned ticks;       /* of the settle timer until it becomes slow */
+    bool settling;        /* the next passes are the settle timer's */
     bool again;           /* a connection closed: at the limit the library accepts again only with the next pass */
     bool quiet, closing;
     struct shared shared[SHARED];
@@ -211,10 +212,12 @@ static size_t on_unescape(void *user, struct MHD_Connection *mhd, char *text)
 
 /* Another pass at once? The library's own answer (a timeout of 0 while any connection is in its list of ready ones) is
  * true of every parked request and, with TLS, of a handshake that waits for the client; so it cannot be followed
- * blindly. What surely moves has been counted: answers to hand over, answers on their way (wanted), bodies (wanted).
- * What moves unseen (headers longer than one read, handshakes, the library's own error answers) gets PASSES passes at
- * once when nothing is parked, and else PASSES ticks of a timer: bounded, so that no client keeps us busy by waiting. */
-static bool go_on(struct http_server *s, unsigned *passes, bool *ready)
+ * blindly. What surely moves has been counted: answers to hand over, answers on their way and bodies (wanted). What
+ * moves unseen is long headers (128 bytes a pass, once they are longer than half of a request's memory), handshakes and
+ * the library's own error answers. It gets PASSES at once when nothing is parked. Else a timer gives it one pass after
+ * 1 ms, two after the next, and so on up to PASSES; from then on PASSES every SLOW_MS. A busy server hardly notices the
+ * first tick, a waiting one sleeps, and nothing is left lying for good. */
+static bool go_on(struct http_server *s, unsigned *unseen, bool *ready)
 {
     MHD_UNSIGNED_LONG_LONG timeout;
     *ready = false;
@@ -225,34 +228,37 @@ static bool go_on(struct http_server *s, unsigned *passes, bool *ready)
     *ready = MHD_get_timeout(s->daemon, &timeout) == MHD_YES && timeout == 0;
     if (!*ready)
         return false;
-    return s->q.wanted || (s->q.parked == 0 && (*passes)-- > 0);
+    if (s->q.wanted)
+        return true;
+    return (s->q.parked == 0 || s->settling) && *unseen && (*unseen)--;
 }
 
 static void on_settle(uv_timer_t *t)
 {
     struct http_server *s = t->data;
-    s->ticks--;
-    s->settle_due = true;
+    s->ticks -= s->ticks > 0;
+    s->settling = true;
     requests_wake(&s->q);
 }
 
 static void go(struct http_server *s)
 {
-    unsigned passes = PASSES;
+    unsigned unseen = !s->settling ? PASSES : s->ticks < PASSES ? PASSES - 1 - s->ticks : 0;
     bool ready;
     s->q.running = true;
-    s->q.fresh = s->settle_due = false;
+    s->q.fresh = false;
     do {
         s->again = false;
         if (s->q.wanted)
             s->q.wanted--;
         MHD_run(s->daemon);
-    } while (go_on(s, &passes, &ready));
-    s->q.running = false;
+    } while (go_on(s, &unseen, &ready));
+    s->q.running = s->settling = false;
     if (s->closing)
         stop(s);
-    else if (ready && s->ticks && s->connections > s->q.parked && !uv_is_active((uv_handle_t *)&s->settle))
-        uv_timer_start(&s->settle, on_settle, 1, 0);
+    else if (ready && s->connections > s->q.parked &&
+             (!uv_is_active((uv_handle_t *)&s->settle) || (s->ticks && uv_timer_get_due_in(&s->settle) > 1)))
+        uv_timer_start(&s->settle, on_settle, s->ticks ? 1 : SLOW_MS, 0);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -269,7 +275,7 @@ static void on_turn(uv_idle_t *turn)
 {
     struct http_server *s = turn->data;
     uv_idle_stop(turn);
-    if (!s->q.answered && !s->settle_due)
+    if (!s->q.answered && !s->settling)
         return;
     if (s->q.answered)
         s->ticks = PASSES;
@@ -293,7 +299,7 @@ static int start_library(struct http_server *s, const struct http_server_options
         MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK | (s->pair ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, s,
         MHD_OPTION_LISTEN_SOCKET, s->listener.fd, MHD_OPTION_CONNECTION_LIMIT, s->max_connections + 1,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->max_per_client, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)LIMIT_HEADER_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+        (size_t)LIMIT_REQUEST_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, s, MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s, MHD_OPTION_ARRAY,
         s->pair ? tls : tls + 3, MHD_OPTION_END);
