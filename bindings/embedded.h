@@ -1,5 +1,5 @@
-/* moonline's own Lua, compiled into the binary from scripts/ by tools/embed.lua's rule in the Makefile. The module name is the
- * path without .lua, / as ., a trailing .init dropped: scripts/line/init.lua is "line". */
+/* moonline's own Lua, compiled into the binary from scripts/ by build-aux/embed.c. The module name is the path
+ * without .lua, / as ., a trailing .init dropped: scripts/line/init.lua is "line". */
 #pragma once
 #include <stddef.h>
 

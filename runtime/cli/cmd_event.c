@@ -117,7 +117,8 @@ static char *when(const char *ms)
 
 static void print_row(struct str row)
 {
-    auto_free char *seq = json_member(row, "seq"), *id = json_member(row, "id"), *state = json_member(row, "state"), *bot = json_member(row, "bot"),
+    auto_free char *seq = json_member(row, "seq"), *id = json_member(row, "id"), *state = json_member(row, "state"),
+                   *bot = json_member(row, "bot"),
                    *type = json_member(row, "type"), *received = json_member(row, "received"), *attempts = json_member(row, "attempts"),
                    *why = json_member(row, "why"), *time = when(received);
     why[strcspn(why, "\n")] = 0;
@@ -132,7 +133,9 @@ static void print_list(struct str list)
     json_begin(&j, list.p, list.n);
     if (json_enter_array(&j)) return;
     while (json_next_item(&j) > 0 && json_value(&j, &raw) == 0) {
-        if (!n++) printf("%-8s %-26s %-11s %-12s %-16s %-19s %2s  %s\n", "NUMBER", "EVENT", "STATE", "BOT", "TYPE", "RECEIVED", "TRIES", "WHY");
+        if (!n++)
+            printf("%-8s %-26s %-11s %-12s %-16s %-19s %2s  %s\n", "NUMBER", "EVENT", "STATE", "BOT", "TYPE", "RECEIVED", "TRIES",
+                   "WHY");
         print_row(raw);
     }
     if (!n) printf("no events\n");
@@ -162,6 +165,8 @@ static int print(const struct asked *a, bool json)
 /* ---- the command ---- */
 static const char *const states[] = {NULL, "waiting", "failed", "quarantined"}; /* as --state lists them */
 
+static const char id_bytes[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+
 static int understand(struct asked *a, const char *const *args, int n)
 {
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
@@ -170,7 +175,7 @@ static int understand(struct asked *a, const char *const *args, int n)
     if (a->verb->wants_id) {
         if (n < 2) return command_usage("event", "%s which? usage: moonline event %s ID", args[0], args[0]);
         a->id = args[1];
-        if (strlen(a->id) > LIMIT_EVENT_ID || strspn(a->id, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") != strlen(a->id))
+        if (strlen(a->id) > LIMIT_EVENT_ID || strspn(a->id, id_bytes) != strlen(a->id))
             return command_usage("event", "%s is not an event's id; `moonline event list` shows them", a->id);
         return 0;
     }

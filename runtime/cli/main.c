@@ -14,7 +14,8 @@
 
 /* To add a command: add a row and a file; tests/scenario/test_commands.py asks every row for its help. */
 const struct command commands[] = {
-    {"run", "PATH…", "serve bots", "A PATH is a Lua file, or a folder with bot.lua. One bot answers at /webhook, several at /webhook/NAME.\n\n"
+    {"run", "PATH…", "serve bots",
+     "A PATH is a Lua file, or a folder with bot.lua. One bot answers at /webhook, several at /webhook/NAME.\n\n"
      "Credentials come from the environment, or from a .env beside the bot:\n"
      "  LINE_CHANNEL_SECRET        of the channel; several, comma-separated, while one is being rotated\n"
      "  LINE_CHANNEL_ACCESS_TOKEN  a long-lived token\n"

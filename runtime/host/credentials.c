@@ -52,8 +52,10 @@ struct credentials *credentials_read(const char *dir, const char *name, char *er
     char *values[N_NAMES] = {0};
     auto_free char *file = mem_printf("%s/.env", dir);
     int r = dotenv_read(file, take, values, error, n);
-    for (size_t i = 0; i < N_NAMES; i++)
-        if (getenv(names[i]) && *getenv(names[i])) take(values, names[i], getenv(names[i]));
+    for (size_t i = 0; i < N_NAMES; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value) take(values, names[i], value);
+    }
     struct signature_keys *keys = NULL;
     if (r == 0 || r == ERR_NOTFOUND) {
         keys = values[SECRET] ? split_secrets(values[SECRET]) : NULL;

@@ -334,20 +334,23 @@ void dispatch_pump_all(struct dispatch *d)
     scan(d);
 }
 
-/* Take a running event out of its slot. Its chat is still held by it. */
+/* The event runs no more; its slot has let go of it already. Its chat is still held by it. */
 static struct chat *stop_running(struct dispatch *d, struct event *e)
 {
-    struct slot *s = e->slot;
-    if (e->prev) e->prev->next = e->next;
-    else s->running = e->next;
-    if (e->next) e->next->prev = e->prev;
     e->slot = NULL;
-    s->n_running--;
     d->running--;
     map_take(&d->by_seq, e->seq);
     struct chat *c = map_get(&d->chats, e->order);
     c->running = NULL;
     return c;
+}
+
+static void leave_slot(struct slot *s, struct event *e)
+{
+    if (e->prev) e->prev->next = e->next;
+    else s->running = e->next;
+    if (e->next) e->next->prev = e->prev;
+    s->n_running--;
 }
 
 static void put_back(struct chat *c, struct event *e)
@@ -403,6 +406,7 @@ void dispatch_done(struct dispatch *d, struct slot *s, const struct wire_done *d
     uint32_t index = s->index;
     metrics_handler_time(m, done->micros);
     log_done(e, s->generation->number, done);
+    leave_slot(s, e);
     struct chat *c = stop_running(d, e);
     switch ((enum wire_outcome)done->outcome) {
     case WIRE_DONE_OK:
@@ -429,9 +433,15 @@ void dispatch_done(struct dispatch *d, struct slot *s, const struct wire_done *d
 void dispatch_lost(struct dispatch *d, struct slot *s, const struct worker_end *end)
 {
     /* The list is newest first; put back oldest first, so that lanes keep the order in which the chats were served. */
-    while (s->running) {
-        struct event *e = s->running;
-        while (e->next) e = e->next;
+    struct event *oldest = NULL, *next;
+    for (struct event *e = s->running; e; oldest = e, e = next) {
+        next = e->next;
+        e->next = oldest;
+    }
+    s->running = NULL;
+    s->n_running = 0;
+    for (struct event *e = oldest; e; e = next) {
+        next = e->next;
         struct chat *c = stop_running(d, e);
         bool guilty = end->blame == e->seq, unlucky = !guilty && ++e->reruns >= MOST_RERUNS;
         if (guilty || unlucky) {

@@ -90,6 +90,7 @@ static bool find_bots(struct host *h, const char *const *paths, size_t n, char *
 static bool open_store(struct host *h, char *error, size_t n)
 {
     const struct options *o = h->options;
+    if (!h->n_bots) return false;
     h->data = host_data_dir(o, h->bots[0]->file);
     if (make_dir(h->data)) {
         snprintf(error, n, "%s: %s; give --data another folder", h->data, strerror(errno));

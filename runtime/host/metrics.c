@@ -130,9 +130,9 @@ static void write_bots(const struct host *h, struct living *l, struct buf *out)
         buf_printf(out, "moonline_generation{bot=\"%s\"} %u\n", h->bots[i]->name, h->bots[i]->current ? h->bots[i]->current->number : 0);
     head(out, "reloads_total", "counter", "Generations loaded after the first, and those that were refused.");
     for (size_t i = 0; i < h->n_bots; i++)
-        buf_printf(out, "moonline_reloads_total{bot=\"%s\",result=\"ok\"} %llu\nmoonline_reloads_total{bot=\"%s\",result=\"refused\"} %llu\n",
-                   h->bots[i]->name, (unsigned long long)h->bots[i]->reloads_ok, h->bots[i]->name,
-                   (unsigned long long)h->bots[i]->reloads_refused);
+        for (int refused = 0; refused < 2; refused++)
+            buf_printf(out, "moonline_reloads_total{bot=\"%s\",result=\"%s\"} %llu\n", h->bots[i]->name, refused ? "refused" : "ok",
+                       (unsigned long long)(refused ? h->bots[i]->reloads_refused : h->bots[i]->reloads_ok));
     one(out, "worker_restarts_total", "counter", "Workers that ended without being asked to.", (double)h->metrics.restarts);
 }
 
@@ -145,7 +145,9 @@ static void write_calls(const struct metrics *m, const struct living *l, struct 
     for (size_t op = 0; op < PAGE_OPERATIONS; op++)
         for (size_t s = 0; s < PAGE_STATUSES; s++) {
             uint64_t n = m->calls[op][s] + l->calls[op][s];
-            if (n) buf_printf(out, "moonline_line_calls_total{operation=\"%s\",status=\"%s\"} %llu\n", operation_name(op), status[s], (unsigned long long)n);
+            if (!n) continue;
+            buf_printf(out, "moonline_line_calls_total{operation=\"%s\",status=\"%s\"} %llu\n", operation_name(op), status[s],
+                       (unsigned long long)n);
         }
     head(out, "line_call_seconds_total", "counter", "Time spent in them.");
     for (size_t op = 0; op < PAGE_OPERATIONS; op++) {

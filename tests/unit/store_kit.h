@@ -150,6 +150,7 @@ __attribute__((unused)) static int kit_admin(struct kit *k, struct store_admin *
     static unsigned calls;
     bool done = false;
     if (a->out.max == 0) a->out.max = 1 << 20;
+    a->done = NULL; /* of an earlier call with the same struct */
     if (calls++ & 1) return store_admin_now(k->s, a);
     a->done = kit_admin_done;
     a->user = &done;
