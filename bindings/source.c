@@ -2,16 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "bindings/task_private.h"
+
+#define WRITER_PATIENCE_MS 500 /* below the default of --hang-timeout */
 
 struct source {
     struct source *next;
@@ -78,6 +82,26 @@ static int read_all(int fd, struct buf *out)
     }
 }
 
+/* An editor that writes in place empties the file first, and an empty file is valid Lua without handlers, which would
+ * swallow events. So wait until nobody has it open for writing: a read lease is granted only then, and holds off the
+ * next writer until fd is closed. Where leases are not to be had (somebody else's file, a network file system) a file
+ * that is empty and fresh counts as one under way. No longer than WRITER_PATIENCE: some keep what they wrote open. */
+static void wait_for_writer(int fd)
+{
+    const struct timespec pause = {0, 1000000};
+    struct timespec now;
+    struct stat st;
+    signal(SIGIO, SIG_IGN); /* tells of the next writer; by default it would end the process */
+    for (int ms = 0; ms < WRITER_PATIENCE_MS; ms++) {
+        if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) return;
+        if (errno != EAGAIN) {
+            clock_gettime(CLOCK_REALTIME, &now);
+            if (fstat(fd, &st) || st.st_size || now.tv_sec - st.st_mtim.tv_sec > 1) return;
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
 static int read_file(const char *path, struct buf *out)
 {
     struct stat st;
@@ -85,7 +109,11 @@ static int read_file(const char *path, struct buf *out)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? ERR_NOTFOUND : ERR_IO;
     int result = ERR_IO;
-    if (fstat(fd, &st) == 0) result = S_ISDIR(st.st_mode) ? ERR_NOTFOUND : S_ISREG(st.st_mode) ? read_all(fd, out) : ERR_IO;
+    if (fstat(fd, &st) == 0) result = S_ISDIR(st.st_mode) ? ERR_NOTFOUND : S_ISREG(st.st_mode) ? 0 : ERR_IO;
+    if (!result) {
+        wait_for_writer(fd);
+        result = read_all(fd, out);
+    }
     close(fd);
     return result;
 }

@@ -5,6 +5,7 @@ that cannot be loaded changes nothing but the log."""
 import os
 import re
 import signal
+import time
 
 from harness import PATIENCE, Scenario, main, text
 
@@ -118,6 +119,22 @@ class Reload(Scenario):
         bot.replace("bot.lua", replying('"mended"'))
         server.wait_log(message="serving", generation=len(cases) + 2)
         self.ask(server, "mended")
+
+    def test_a_save_under_way_is_not_read(self):
+        """An editor has emptied the file and not yet written it, when something else makes the code be read again: an empty
+        file is valid Lua without handlers, and would swallow events."""
+        bot = self.folder(replying('"old"'))
+        server = self.serve(bot)
+        with open(bot.file("bot.lua"), "w", encoding="utf-8") as file:
+            server.signal(signal.SIGHUP)
+            server.wait_log(message="loading", generation=2)
+            until = time.monotonic() + 0.2  # the editor takes its time
+            while time.monotonic() < until:
+                self.ask(server, "old")
+            file.write(replying('"new"'))
+        server.wait_generation(2)
+        self.ask(server, "new")
+        self.assertEqual({r["handlers"] for r in server.logs(message="serving")}, {1}, server.tail())
 
     def test_sighup(self):
         """The way without watching: --no-reload, and a signal."""
