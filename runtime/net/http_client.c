@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "net/http_queue.h"
 #include "net/sockets.h"
 
 #define CONNECT_MS 3000
@@ -31,6 +32,7 @@ struct slot { /* an easy handle and what was set on it last */
     CURL *easy;
     struct http_client *client;
     struct http_call *call; /* NULL while in the pool */
+    struct origin *origin;     /* whose turn it takes while a call is under way */
     struct slot *next, **link; /* link: what points here while the call is under way */
     char *url, *custom, *unix_socket; /* custom: a method libcurl has no option for */
     enum method method;
@@ -52,6 +54,8 @@ struct http_client {
     struct slot *free, *busy;
     unsigned n_free;
     size_t active;
+    struct http_queue queue;
+    unsigned side_by_side; /* calls of one origin that libcurl gets at a time */
     struct http_call *failed; /* could not be started: done() in the next turn */
     char *user_agent, *ca_file;
     bool no_proxy;   /* no proxy in the environment: libcurl need not look each time */
@@ -251,9 +255,12 @@ static void slot_destroy(struct slot *slot)
 }
 
 /* Take the handle out of its transfer and keep it. */
+static void begin(struct http_client *c, struct origin *origin, struct http_call *call);
+
 static void slot_release(struct slot *slot, struct http_call *call)
 {
     struct http_client *c = slot->client;
+    struct origin *origin = slot->origin;
     curl_multi_remove_handle(c->multi, slot->easy);
     *slot->link = slot->next;
     if (slot->next)
@@ -263,12 +270,14 @@ static void slot_release(struct slot *slot, struct http_call *call)
     c->active--;
     if (c->n_free == SLOTS_KEPT) {
         slot_destroy(slot);
-        return;
+    } else {
+        slot->link = NULL;
+        slot->next = c->free;
+        c->free = slot;
+        c->n_free++;
     }
-    slot->link = NULL;
-    slot->next = c->free;
-    c->free = slot;
-    c->n_free++;
+    struct http_call *waited = http_queue_leave(&c->queue, origin);
+    if (waited) begin(c, origin, waited);
 }
 
 /* *have becomes a copy of want. True if they differed. */
@@ -420,7 +429,18 @@ void http_client_start(struct http_client *c, struct http_call *call)
     call->answer.max = call->max_answer ? call->max_answer : LIMIT_API_ANSWER;
     call->header_bytes.max = HEADERS_MAX;
     c->active++;
+    struct origin *origin = http_queue_origin(&c->queue, call);
+    if (origin->running < c->side_by_side) begin(c, origin, call);
+    else http_queue_wait(origin, call);
+}
+
+/* Hand a call to libcurl. */
+static void begin(struct http_client *c, struct origin *origin, struct http_call *call)
+{
     struct slot *slot = slot_new(c);
+    call->next = NULL;
+    origin->running++;
+    slot->origin = origin;
     set_call(slot, call);
     call->handle = slot;
     slot->link = &c->busy;
@@ -443,6 +463,10 @@ void http_client_cancel(struct http_client *c, struct http_call *call)
 {
     if (call->handle) {
         slot_release(call->handle, call);
+        return;
+    }
+    if (http_queue_cancel(&c->queue, call)) {
+        c->active--;
         return;
     }
     for (struct http_call **p = &c->failed; *p; p = &(*p)->next)
@@ -474,8 +498,8 @@ struct http_client *http_client_new(uv_loop_t *loop, const struct http_client_op
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-    curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                      (long)(o->max_connections_per_host ? o->max_connections_per_host : 64));
+    c->side_by_side = o->max_connections_per_host ? (unsigned)o->max_connections_per_host : 64;
+    curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)c->side_by_side);
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)(o->max_idle ? o->max_idle : 64));
     uv_idle_init(loop, &c->turn);
     uv_timer_init(loop, &c->timer);
@@ -521,6 +545,7 @@ static void destroy(struct http_client *c)
         c->free = slot->next;
         slot_destroy(slot);
     }
+    http_queue_free(&c->queue);
     curl_multi_cleanup(c->multi); /* closes the connections */
     curl_global_cleanup();
     sockets_free(&c->sockets); /* what libcurl never took back */
