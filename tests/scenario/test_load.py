@@ -36,8 +36,8 @@ class Load(Scenario):
         self.assertEqual(told["lost"], 0)
         server.wait_output(lambda: server.metric("moonline_events_waiting") == 0, "all events to finish", 6 * PATIENCE)
         server.stop()
+        self.assertEqual(self.events(), [], "none failed, none quarantined\n" + server.tail())
         self.assertEqual(self.compare(), told["acked"])
-        self.assertEqual(self.events(), [])
         self.assertGreater(saves, LOAD_SECONDS * 3)
         return server
 
