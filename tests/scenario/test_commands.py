@@ -263,9 +263,9 @@ class Owner(Scenario):
         self.addCleanup(child.stderr.close)
         child.stdout.readline()
         child.stdout.close()
-        bot.replace("bot.lua", BOT + "-- saved")
-        for line in child.stderr:
-            if b'"serving"' in line and b'"generation":2' in line:
+        bot.replace("bot.lua", BOT + 'line.on("follow", print)')
+        for line in child.stderr:  # generation 2, or the first if it was quick to see the save
+            if b'"serving"' in line and b'"handlers":2' in line:
                 break
         child.terminate()
         child.stderr.read()
