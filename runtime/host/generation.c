@@ -16,6 +16,7 @@
 #define BACKOFF_FIRST (100 * NS_PER_MS)
 #define BACKOFF_MOST (30 * NS_PER_S)
 #define LOAD_GRACE (2 * NS_PER_S)      /* beyond --load-timeout, which the worker itself keeps, before it is killed */
+#define CPU_GRACE (20 * NS_PER_MS)     /* beyond --cpu-limit: the worker notices within a tick of its timer */
 #define LEAVE_GRACE (5 * NS_PER_S)     /* beyond --handler-limit, likewise */
 
 static const struct options *options_of(const struct generation *g) { return g->bot->host->options; }
@@ -227,6 +228,14 @@ static void tick_suspects(struct slot *s, int64_t now)
     else if (now - s->idle_since_ns > SUSPECTS_IDLE) leave_slot(s);
 }
 
+/* A worker ends endless Lua by itself once it has used --cpu-limit. One that has used clearly more is stuck where it
+ * cannot: it need not use all of --hang-timeout as well, which takes long on a busy machine while others wait. */
+static bool watch(struct slot *s, const struct options *o)
+{
+    int64_t hang = o->hang_timeout * NS_PER_MS, cpu = o->cpu_limit * NS_PER_MS, busy = cpu + cpu / 10 + CPU_GRACE;
+    return worker_process_watch(s->process, hang, busy < hang ? busy : hang);
+}
+
 static void tick_slot(struct slot *s, int64_t now)
 {
     const struct options *o = options_of(s->generation);
@@ -241,11 +250,11 @@ static void tick_slot(struct slot *s, int64_t now)
             worker_process_kill(s->process, "took too long to load (--load-timeout)");
         return;
     case SLOT_READY:
-        worker_process_watch(s->process, o->hang_timeout * NS_PER_MS);
+        watch(s, o);
         if (is_suspects(s)) tick_suspects(s, now);
         return;
     case SLOT_LEAVING:
-        if (worker_process_watch(s->process, o->hang_timeout * NS_PER_MS)) return;
+        if (watch(s, o)) return;
         if (now - s->since_ns > o->handler_limit * NS_PER_MS + LEAVE_GRACE)
             worker_process_kill(s->process, "did not leave in time (--handler-limit)");
         return;

@@ -201,7 +201,7 @@ static bool is_asleep(pid_t pid)
     return name_end && strncmp(name_end, ") S", 3) == 0;
 }
 
-bool worker_process_watch(struct worker_process *p, int64_t hang_ns)
+bool worker_process_watch(struct worker_process *p, int64_t hang_ns, int64_t busy_ns)
 {
     uint64_t run = atomic_load(&p->page->runs);
     if (p->exited || !(run & 1)) {
@@ -223,7 +223,8 @@ bool worker_process_watch(struct worker_process *p, int64_t hang_ns)
     p->asleep = is_asleep(p->process.pid) ? p->asleep + since : 0;
     int64_t wall_limit = hang_ns * 10 > 10 * NS_PER_S ? hang_ns * 10 : 10 * NS_PER_S;
     bool asleep = p->asleep >= hang_ns;
-    if (cpu - p->seen_cpu < hang_ns && wall - p->seen_wall < wall_limit && !asleep) return false;
+    bool spins = cpu - p->seen_cpu >= busy_ns && wall - p->seen_wall >= hang_ns;
+    if (!spins && wall - p->seen_wall < wall_limit && !asleep) return false;
     char why[96];
     snprintf(why, sizeof why, "%s for %lld ms without coming back (--hang-timeout)", asleep ? "blocked in C" : "stuck",
              (long long)((wall - p->seen_wall) / NS_PER_MS));

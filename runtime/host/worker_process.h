@@ -28,7 +28,8 @@ struct worker_page *worker_process_page(struct worker_process *p);
 int worker_process_pid(const struct worker_process *p);
 /* Kill it; why is what gone() will say (first one wins). The event running at this moment is the one to blame. */
 void worker_process_kill(struct worker_process *p, const char *why);
-/* Look at it now and then: true and killed if Lua has been running without coming back for hang_ns of processor time,
- * or has slept that long inside it (a C module that blocks); and in any case after ten times that, and at least 10 s. */
-bool worker_process_watch(struct worker_process *p, int64_t hang_ns);
+/* Look at it now and then: true and killed if Lua has been running without coming back for hang_ns and has used busy_ns
+ * of processor time in it (so a busy machine is not mistaken for a stuck worker), or has slept for hang_ns inside it (a
+ * C module that blocks); and in any case after ten times that, and at least 10 s. */
+bool worker_process_watch(struct worker_process *p, int64_t hang_ns, int64_t busy_ns);
 int64_t worker_process_resident(const struct worker_process *p); /* bytes, 0 when unknown */
