@@ -82,8 +82,8 @@ int lua_time_sleep(lua_State *L)
     *s = (struct sleep){.wait.cancel = cancel, .timer = take()};
     s->timer->of = s;
     uv_update_time(worker_get()->loop); /* else a handler's own time would count as slept */
-    uv_update_time(s->timer->uv.loop); /* the loop's clock stood still while Lua ran; a sleep is never shorter than asked */
-    uv_timer_start(&s->timer->uv, fire, (uint64_t)(seconds * 1000 + 0.5), 0);
+    /* The loop counts whole milliseconds from the last one that began: one more, so that a sleep is never too short. */
+    uv_timer_start(&s->timer->uv, fire, seconds > 0 ? (uint64_t)(seconds * 1000) + 1 : 0, 0);
     return task_wait(L, &s->wait, slept, 0);
 }
 
