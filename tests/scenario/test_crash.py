@@ -144,6 +144,8 @@ class Stop(Scenario):
                     try:
                         socket.create_connection(("127.0.0.1", port), PATIENCE).close()
                         return False
+                    except ConnectionResetError:
+                        return False  # it stood in the queue of the socket that was just closed
                     except ConnectionRefusedError:
                         return True
                 until(refused, "it to stop accepting")
