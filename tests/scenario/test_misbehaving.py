@@ -121,7 +121,7 @@ class Misbehaving(Scenario):
 
     # -- memory --
     def test_growing_table(self):
-        self.misbehave('local t = {} while true do t[#t + 1] = ("x"):rep(1000) .. #t end', "--memory-limit", "24M",
+        self.misbehave('local t = {} while true do t[#t + 1] = ("x"):rep(20000) .. #t end', "--memory-limit", "24M",
                        why="(?i)memory" if not SANITIZED else "(?i)memory|processor")  # slow to fill there
 
     def test_growing_table_inside_pcall(self):
