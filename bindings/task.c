@@ -48,7 +48,6 @@ struct str task_chat(const struct task *t)
     return t->event ? str_of(t->event->chat) : (struct str){"", 0};
 }
 
-uint64_t task_seq(const struct task *t) { return t->event ? t->event->seq : 0; }
 uint32_t task_attempt(const struct task *t) { return t->event ? t->event->attempt : 1; }
 bool task_rerun(const struct task *t) { return t->event && t->event->rerun; }
 size_t task_count(void) { return tasks.count; }
@@ -77,20 +76,6 @@ void task_describe(char *ret, size_t n)
     if (t && t->event) snprintf(ret, n, "event %s, generation %u", t->event->id, generation);
     else if (worker_get()->loading) snprintf(ret, n, "while loading, generation %u", generation);
     else snprintf(ret, n, "generation %u", generation);
-}
-
-LJMP void task_push_data(lua_State *L)
-{
-    struct task *t = tasks.current;
-    if (!t) {
-        luaL_error(L, "no task runs here");
-        return;
-    }
-    if (t->data_ref == LUA_NOREF) {
-        lua_newtable(L);
-        t->data_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, t->data_ref);
 }
 
 struct task *task_first(const struct event *e)
@@ -157,7 +142,7 @@ struct task *task_new(struct event *e)
     } else {
         t = make();
     }
-    *t = (struct task){.co = t->co, .ref = t->ref, .generation = t->generation, .data_ref = LUA_NOREF, .event = e,
+    *t = (struct task){.co = t->co, .ref = t->ref, .generation = t->generation, .event = e,
                        .limit_ms = w->options.cpu_limit, .limit_option = "--cpu-limit", .next = tasks.alive};
     coroutine_set_use(t->co, COROUTINE_TASK);
     if (t->next) t->next->prev = t;
@@ -256,8 +241,6 @@ static void close_coroutines(struct task *t)
 static void release(struct task *t, bool clean)
 {
     lua_State *L = worker_get()->L;
-    if (t->data_ref != LUA_NOREF) luaL_unref(L, LUA_REGISTRYINDEX, t->data_ref);
-    t->data_ref = LUA_NOREF;
     if (clean && tasks.pooled < POOL_MOST) {
         t->next_ready = tasks.pool;
         tasks.pool = t;

@@ -43,12 +43,9 @@ struct wait {
 struct task *task_current(void);
 /* Facts about it. id: webhookEventId, n 0 when the task is not an event's. */
 struct str task_event_id(const struct task *t);
-uint64_t task_seq(const struct task *t);
 uint32_t task_attempt(const struct task *t);
 bool task_rerun(const struct task *t);
 struct str task_chat(const struct task *t); /* groupId, roomId or userId of the event's source; n 0 when unknown */
-/* Push a table that lives as long as the current task, for what belongs to it (queued replies, …). */
-LJMP void task_push_data(lua_State *L);
 /* The number of the next call that wants a retry key: 1, 2, 3 … within one event, the same in every re-run as long as
  * the handler does the same; a line.spawn counts in its own sequence, derived from its parent's. */
 void task_next_call(struct task *t, char *ret_label, size_t n); /* "3", or "2.1" inside the second spawn */

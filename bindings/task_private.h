@@ -44,7 +44,6 @@ struct task {
     uint32_t generation;          /* of this struct: +1 at each end, so that a stale pointer can be told */
     lua_State *co;
     int ref;                      /* of co in the registry: taken in task_new, released in put_away or kept with the pool */
-    int data_ref;                 /* task_push_data's table, LUA_NOREF until asked for */
     int arguments;                /* on co's stack above the function, for the first resume */
     struct wait *wait;            /* WAITING: what for */
     lua_State *wait_L;            /* the coroutine that waits: co, or one of the script's own inside it */

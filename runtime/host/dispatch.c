@@ -326,14 +326,6 @@ void dispatch_pump(struct dispatch *d, struct bot *b, uint32_t index)
     }
 }
 
-void dispatch_pump_all(struct dispatch *d)
-{
-    for (size_t i = 0; i < d->host->n_bots; i++)
-        for (uint32_t lane = 0; lane <= (uint32_t)d->host->options->workers; lane++)
-            dispatch_pump(d, d->host->bots[i], lane);
-    scan(d);
-}
-
 /* The event runs no more; its slot has let go of it already. Its chat is still held by it. */
 static struct chat *stop_running(struct dispatch *d, struct event *e)
 {

@@ -41,7 +41,6 @@ void dispatch_committed(struct dispatch *d, struct event *e); /* takes e; e->seq
 struct store_row;
 void dispatch_restored(struct dispatch *d, const struct store_row *row); /* `moonline event retry` put it back */
 void dispatch_pump(struct dispatch *d, struct bot *b, uint32_t lane); /* a slot became ready or has room */
-void dispatch_pump_all(struct dispatch *d);
 void dispatch_done(struct dispatch *d, struct slot *s, const struct wire_done *done);
 void dispatch_lost(struct dispatch *d, struct slot *s, const struct worker_end *end); /* its events go back */
 void dispatch_drop(struct dispatch *d, uint64_t seq, uint64_t order); /* removed from the store by hand */

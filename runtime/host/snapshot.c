@@ -16,7 +16,7 @@ struct source {
 
 struct snapshot {
     struct source *files, *probes;
-    size_t n, total;
+    size_t total; /* bytes of all files */
 };
 
 struct snapshot *snapshot_new(void) { return mem_zalloc(sizeof(struct snapshot)); }
@@ -61,7 +61,6 @@ int snapshot_add(struct snapshot *s, struct str path, struct str bytes)
     f->path = mem_strndup(path.p, path.n);
     f->bytes = (struct str){mem_strndup(bytes.p, bytes.n), bytes.n};
     *last(&s->files) = f;
-    s->n++;
     s->total += bytes.n;
     return 0;
 }
@@ -104,8 +103,6 @@ bool snapshot_differ(const struct snapshot *s, const char *path)
     fclose(in);
     return n != f->bytes.n || memcmp(now, f->bytes.p, n) != 0;
 }
-
-size_t snapshot_count(const struct snapshot *s) { return s->n; }
 
 void snapshot_each(const struct snapshot *s, void (*each)(void *user, struct str path, struct str bytes), void *user)
 {

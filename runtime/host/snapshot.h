@@ -15,5 +15,4 @@ bool snapshot_concern(const struct snapshot *s, const char *path);
 bool snapshot_holds(const struct snapshot *s, const char *path); /* it is one of the files */
 /* True if a file differs on the disk from what was read (or is gone). */
 bool snapshot_differ(const struct snapshot *s, const char *path);
-size_t snapshot_count(const struct snapshot *s);
 void snapshot_each(const struct snapshot *s, void (*each)(void *user, struct str path, struct str bytes), void *user);
