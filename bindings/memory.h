@@ -18,6 +18,8 @@ extern struct memory memory;
 
 /* lua_Alloc. */
 void *memory_alloc(void *user, void *p, size_t old, size_t n);
+/* Give back what is kept for small blocks; after lua_close. */
+void memory_close(void);
 
 /* Around trusted work on the state. Nothing in between may leave by longjmp, except to a pcall in between. */
 static inline void memory_grace(void) { memory.grace++; }

@@ -53,6 +53,7 @@ void state_close(void)
     struct worker *w = worker_get();
     lua_close(w->L);
     w->L = NULL;
+    memory_close();
     json_free();
     lua_json_free();
 }

@@ -2,6 +2,8 @@
  *
  * What keeps a call on a kept connection cheap:
  * - Easy handles are pooled with their options; a call sets only what differs from the one before it on that handle.
+ * - An address is parsed once for a handle, and the User-Agent is a line of the list of headers: libcurl would parse,
+ *   write and copy both again for every call.
  * - A socket stays registered with the loop from its birth to its close (net/sockets.h).
  * - libcurl's wish to be run at once is met once a turn for all calls started in it, by an idle handle; its other
  *   timers by a uv timer that is left running too early rather than set anew.
@@ -35,6 +37,7 @@ struct slot { /* an easy handle and what was set on it last */
     struct origin *origin;     /* whose turn it takes while a call is under way */
     struct slot *next, **link; /* link: what points here while the call is under way */
     char *url, *custom, *unix_socket; /* custom: a method libcurl has no option for */
+    CURLU *parsed;                    /* url */
     enum method method;
     long connect_ms, total_ms, stall_s;
     bool status_seen;       /* of the answer whose body is arriving */
@@ -57,7 +60,7 @@ struct http_client {
     struct http_queue queue;
     unsigned side_by_side; /* calls of one origin that libcurl gets at a time */
     struct http_call *failed; /* could not be started: done() in the next turn */
-    char *user_agent, *ca_file;
+    char *user_agent, *ca_file; /* user_agent: the whole header */
     bool no_proxy;   /* no proxy in the environment: libcurl need not look each time */
     bool inside;     /* collecting: free nothing under it */
     bool closing;
@@ -214,10 +217,12 @@ static struct slot *slot_new(struct http_client *c)
         return slot;
     }
     CURL *e = curl_easy_init();
-    if (!e)
+    CURLU *parsed = curl_url();
+    if (!e || !parsed)
         abort(); /* out of memory, as in base/mem.h */
     slot = mem_zalloc(sizeof *slot);
     slot->easy = e;
+    slot->parsed = parsed;
     slot->client = c;
     slot->connect_ms = slot->total_ms = slot->stall_s = -1;
     curl_easy_setopt(e, CURLOPT_PRIVATE, slot);
@@ -235,8 +240,6 @@ static struct slot *slot_new(struct http_client *c)
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
-    if (c->user_agent)
-        curl_easy_setopt(e, CURLOPT_USERAGENT, c->user_agent);
     if (c->ca_file)
         curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
     if (c->no_proxy)
@@ -247,6 +250,7 @@ static struct slot *slot_new(struct http_client *c)
 static void slot_destroy(struct slot *slot)
 {
     curl_easy_cleanup(slot->easy);
+    curl_url_cleanup(slot->parsed);
     free(slot->url);
     free(slot->custom);
     free(slot->unix_socket);
@@ -320,12 +324,14 @@ static void set_headers(struct slot *slot, const struct http_call *call)
     bool typed = false;
     while (call->headers && call->headers[n])
         typed |= strncasecmp(call->headers[n++], "Content-Type:", 13) == 0;
-    if (n + 2 > slot->list_room) {
+    if (n + 3 > slot->list_room) {
         slot->list_room = n + 14;
         slot->list = mem_realloc(slot->list, slot->list_room * sizeof *slot->list);
     }
     for (size_t i = 0; i < n; i++)
         slot->list[i].data = (char *)(uintptr_t)call->headers[i];
+    if (slot->client->user_agent)
+        slot->list[n++].data = slot->client->user_agent;
     slot->list[n++].data = (char *)(uintptr_t)"Expect:"; /* a round trip for nothing: bodies are small */
     if (!typed)
         slot->list[n++].data = (char *)(uintptr_t)"Content-Type:"; /* else libcurl says it is a form */
@@ -338,7 +344,9 @@ static void set_call(struct slot *slot, struct http_call *call)
 {
     bool stall = call->sink && call->stall_timeout_ms;
     if (changed(&slot->url, call->url)) {
+        bool parsed = curl_url_set(slot->parsed, CURLUPART_URL, call->url, 0) == CURLUE_OK;
         curl_easy_setopt(slot->easy, CURLOPT_URL, call->url);
+        curl_easy_setopt(slot->easy, CURLOPT_CURLU, parsed ? slot->parsed : NULL); /* NULL: libcurl says what is wrong */
         /* Many calls at once share one HTTP/2 connection instead of opening one each before they know. */
         curl_easy_setopt(slot->easy, CURLOPT_PIPEWAIT, strncasecmp(call->url, "https:", 6) == 0 ? 1L : 0L);
     }
@@ -489,7 +497,7 @@ struct http_client *http_client_new(uv_loop_t *loop, const struct http_client_op
     c->multi = curl_multi_init();
     if (!c->multi)
         abort();
-    c->user_agent = o->user_agent ? mem_strdup(o->user_agent) : NULL;
+    c->user_agent = o->user_agent ? mem_printf("User-Agent: %s", o->user_agent) : NULL;
     c->ca_file = o->ca_file ? mem_strdup(o->ca_file) : NULL;
     c->no_proxy = true;
     for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
