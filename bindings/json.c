@@ -1,242 +1,176 @@
-/* Decoding. lua-cjson does the parsing; what it does not do well is mended around it, found by trying (2.1.0, Lua 5.4):
- *
- *   - Every number comes as a float: "ts=" .. t then gives 1625665242211.0. Integral ones are made integers afterwards.
- *   - That loses the last digits of integers from 2^53 on. A scan finds documents that have integers of 16 digits or more
- *     outside of strings; in those, and only those, the literal goes through cjson as a marked string.
- *   - [] and {} look the same. [] goes through as an array of one marked string, and comes out marked as an array.
- *   - null is a light userdata, which is true in an if. Members that are null are taken out, unless asked for.
- *   - Its buffers are malloc's, outside Lua's limit, and lost if Lua raises for want of memory in the middle. So it runs
- *     under grace, and documents have a ceiling. */
+/* Decoding, and the two marks. The scanner checks every byte and hands out views; each is pushed as soon as it is read,
+ * so nothing is built twice. Whatever has to be kept meanwhile is on the Lua stack: any call here may raise for want of
+ * memory, and leaves nothing behind when it does. */
 #include "bindings/json.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include <locale.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
+#include "base/json.h"
 #include "base/limits.h"
 #include "bindings/lua_api.h"
-#include "bindings/memory.h"
-#include "lua-cjson.h"
 
-#define LONG_INTEGER 16 /* digits; 2^53 has 16 */
-#define MARK 18         /* \x7f, 16 digits of hex nobody can guess, and i or a */
+/* Room made in a table before its size is known. LINE's objects have up to eight members at the root of an event and
+ * two to five below; too little costs a rehash, too much 24 bytes a member. */
+#define ROOT_MEMBERS 8
+#define MEMBERS 4
+#define ITEMS 4
 
-static int decode_ref = LUA_NOREF;
-static char mark[MARK + 1];
-static struct buf rewritten = BUF(LIMIT_API_ANSWER * 8ul);
+#define STACK 8 /* slots for one container and the value inside: its table, a key, a string in the making, to spare */
 
 static const char array_key, object_key; /* registry: the two metatables */
+static locale_t c_locale; /* a native module may call setlocale(), and then strtod() looks for a decimal comma */
 
 void json_push_array_mark(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key); }
 void json_push_object_mark(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &object_key); }
 
-/* ---- documents that cjson would change ---- */
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-/* p is behind an opening quote; returns behind the closing one, or end. */
-static const char *skip_string(const char *p, const char *end)
-{
-    while ((p = memchr(p, '"', (size_t)(end - p)))) {
-        const char *back = p;
-        while (back[-1] == '\\') back--; /* stops at the opening quote at the latest */
-        if ((p++ - back) % 2 == 0) return p;
-    }
-    return end;
-}
-
-/* An integer literal at p: its end if it is a long one, else NULL; *ret_next is where the literal ends. */
-static const char *long_integer(const char *p, const char *end, const char **ret_next)
-{
-    const char *digits = p + (*p == '-');
-    const char *q = digits;
-    while (q < end && is_digit(*q)) q++;
-    bool is_long = q - digits >= LONG_INTEGER;
-    const char *whole_end = q;
-    while (q < end && (is_digit(*q) || (*q && strchr(".eE+-", *q)))) q++;
-    *ret_next = q > p ? q : p + 1;
-    return is_long && q == whole_end ? q : NULL;
-}
-
-static bool fits(const char *p, const char *end)
-{
-    char digits[24];
-    if ((size_t)(end - p) >= sizeof digits) return false;
-    memcpy(digits, p, (size_t)(end - p));
-    digits[end - p] = 0;
-    errno = 0;
-    return (void)strtoll(digits, NULL, 10), errno == 0;
-}
-
-static const char *empty_array(const char *p, const char *end)
-{
-    for (p++; p < end && is_space(*p);) p++;
-    return p < end && *p == ']' ? p + 1 : NULL;
-}
-
-/* Walk the document; out NULL: stop at the first thing to mend and return true. */
-static bool mend(struct str text, struct buf *out)
-{
-    const char *p = text.p, *end = p + text.n, *from = p, *stop;
-    while (p < end) {
-        const char *at = p;
-        if (*p == '"') {
-            p = skip_string(p + 1, end);
-        } else if (*p == '[') {
-            stop = empty_array(p++, end);
-            if (!stop) continue;
-            if (!out) return true;
-            buf_append(out, from, (size_t)(at - from));
-            buf_printf(out, "[\"%sa\"]", mark);
-            p = from = stop;
-        } else if (is_digit(*p) || *p == '-') {
-            stop = long_integer(p, end, &p);
-            if (!stop || !fits(at, stop)) continue; /* beyond 64 bits it stays what cjson makes of it */
-            if (!out) return true;
-            buf_append(out, from, (size_t)(at - from));
-            buf_printf(out, "\"%si%.*s\"", mark, (int)(stop - at), at);
-            from = stop;
-        } else {
-            p++;
-        }
-    }
-    if (out) buf_append(out, from, (size_t)(end - from));
-    return false;
-}
-
-/* ---- what cjson made ---- */
-struct settle {
-    bool keep_null, mended;
+struct decoder {
+    lua_State *L;
+    struct json j;
+    struct str text;
+    bool keep_null;
 };
 
-static bool marked(lua_State *L, int idx, const char **ret_rest)
-{
-    size_t n;
-    const char *s = lua_tolstring(L, idx, &n);
-    if (n < MARK || memcmp(s, mark, MARK - 1) != 0) return false;
-    *ret_rest = s + MARK - 1;
-    return true;
-}
+LJMP static void push_value(struct decoder *d, bool member);
 
-LJMP static void settle_table(lua_State *L, const struct settle *s);
-
-/* Mend the value on top of the stack: it stays there, possibly another one. True if it changed. */
-LJMP static bool settle_value(lua_State *L, const struct settle *s)
+/* Lines are what people count; a column is a byte, as in most editors' status of ASCII text. */
+__attribute__((noreturn)) LJMP static void complain(const struct decoder *d, const char *why)
 {
-    const char *rest;
-    lua_Integer i;
-    int whole;
-    switch (lua_type(L, -1)) {
-    case LUA_TNUMBER:
-        i = lua_tointegerx(L, -1, &whole);
-        if (!whole) return false;
-        lua_pop(L, 1);
-        lua_pushinteger(L, i);
-        return true;
-    case LUA_TSTRING:
-        if (!s->mended || !marked(L, -1, &rest) || *rest != 'i') return false;
-        i = strtoll(rest + 1, NULL, 10);
-        lua_pop(L, 1);
-        lua_pushinteger(L, i);
-        return true;
-    case LUA_TTABLE:
-        settle_table(L, s);
-        return false;
+    int line = 1, column = 1;
+    for (const char *p = d->text.p; p < d->j.p; p++) {
+        column = *p == '\n' ? 1 : column + 1;
+        line += *p == '\n';
     }
-    return false;
+    luaL_error(d->L, "not JSON: %s at line %d, column %d", why, line, column);
+    abort(); /* not reached: luaL_error is not declared as one that never returns */
 }
 
-LJMP static void settle_table(lua_State *L, const struct settle *s)
+/* ---- strings and numbers ---- */
+
+/* A string with escapes, in memory that is Lua's from the start: no escape is shorter than what it stands for. Apart
+ * from push_string() because of the luaL_Buffer on its stack. */
+__attribute__((noinline)) LJMP static void push_escaped(lua_State *L, struct str inside)
 {
-    const char *rest;
-    luaL_checkstack(L, 6, "JSON");
-    if (s->mended && lua_rawgeti(L, -1, 1) == LUA_TSTRING && marked(L, -1, &rest) && *rest == 'a') {
-        lua_pop(L, 1);
-        lua_pushnil(L);
-        lua_rawseti(L, -2, 1);
+    luaL_Buffer b;
+    char *to = luaL_buffinitsize(L, &b, inside.n);
+    luaL_pushresultsize(&b, json_unescape(inside, to));
+}
+
+LJMP static void push_string(lua_State *L, struct str inside) /* checked by the scanner, without its quotes */
+{
+    if (json_plain(inside)) lua_pushlstring(L, inside.p, inside.n);
+    else push_escaped(L, inside);
+}
+
+/* A number that is not an integer of 64 bits. strtod wants a NUL behind it. */
+LJMP static void push_float(lua_State *L, struct str raw)
+{
+    char copy[64];
+    const char *digits = copy;
+    if (raw.n < sizeof copy) {
+        memcpy(copy, raw.p, raw.n);
+        copy[raw.n] = 0;
+        lua_pushnil(L); /* in the place of the long copy */
+    } else {
+        digits = lua_pushlstring(L, raw.p, raw.n);
+    }
+    lua_Number value = strtod_l(digits, NULL, c_locale);
+    bool written_as_integer = !strpbrk(digits, ".eE"); /* 2^63 and more: a float, however round */
+    lua_pop(L, 1);
+    lua_pushnumber(L, value);
+    if (written_as_integer) return;
+    int whole;
+    lua_Integer i = lua_tointegerx(L, -1, &whole);
+    if (!whole) return;
+    lua_pop(L, 1);
+    lua_pushinteger(L, i); /* 1.0 and 1e3: "n=" .. n would show 1.0 and 1000.0 */
+}
+
+LJMP static void push_number(lua_State *L, struct str raw)
+{
+    int64_t i;
+    if (json_integer(raw, &i) == 0) lua_pushinteger(L, i);
+    else push_float(L, raw);
+}
+
+/* ---- containers ---- */
+
+/* The bracket is known to be there: only depth is refused. */
+LJMP static void enter(struct decoder *d, int (*how)(struct json *j))
+{
+    luaL_checkstack(d->L, STACK, "JSON");
+    if (how(&d->j)) complain(d, lua_pushfstring(d->L, "nested deeper than %d", LIMIT_JSON_DEPTH));
+}
+
+LJMP static void push_object(struct decoder *d)
+{
+    lua_State *L = d->L;
+    struct str key;
+    enter(d, json_enter_object);
+    int guess = d->j.depth == 1 ? ROOT_MEMBERS : MEMBERS, r = json_next_key(&d->j, &key);
+    lua_createtable(L, 0, r ? guess : 0);
+    for (; r > 0; r = json_next_key(&d->j, &key)) {
+        push_string(L, key);
+        push_value(d, true);
+        lua_rawset(L, -3); /* nil takes away what came before under this name, and is else nothing */
+    }
+    if (r < 0) complain(d, d->j.error);
+}
+
+LJMP static void push_array(struct decoder *d)
+{
+    lua_State *L = d->L;
+    enter(d, json_enter_array);
+    int r = json_next_item(&d->j);
+    lua_createtable(L, r ? ITEMS : 0, 0);
+    if (r == 0) { /* nothing else tells [] from {} */
         json_push_array_mark(L);
         lua_setmetatable(L, -2);
-        return;
     }
-    if (s->mended) lua_pop(L, 1);
-    lua_pushnil(L);
-    while (lua_next(L, -2)) {
-        bool name = lua_type(L, -2) == LUA_TSTRING;
-        if (s->mended && name && marked(L, -2, &rest)) luaL_error(L, "not JSON: a number where a name must be");
-        if (name && !s->keep_null && lua_islightuserdata(L, -1)) {
-            lua_pop(L, 1);
-            lua_pushvalue(L, -1);
-            lua_pushnil(L);
-            lua_rawset(L, -4); /* clearing and overwriting are allowed while traversing */
-        } else if (settle_value(L, s)) {
-            lua_pushvalue(L, -2);
-            lua_insert(L, -2);
-            lua_rawset(L, -4);
-        } else {
-            lua_pop(L, 1);
-        }
+    for (lua_Integer i = 1; r > 0; r = json_next_item(&d->j)) {
+        push_value(d, false);
+        lua_rawseti(L, -2, i++);
     }
+    if (r < 0) complain(d, d->j.error);
 }
 
-/* ---- decoding ---- */
-
-/* cjson says "… at character 17"; people count lines. */
-LJMP static int complain(lua_State *L, struct str text)
+/* The value that comes next. Calls itself through the containers, LIMIT_JSON_DEPTH deep at most. */
+LJMP static void push_value(struct decoder *d, bool member)
 {
-    const char *said = lua_tostring(L, -1), *at = said ? strstr(said, " at character ") : NULL;
-    if (!at) return luaL_error(L, "not JSON: %s", said ? said : "unknown reason");
-    size_t n = strtoul(at + 14, NULL, 10), line = 1, column = 1;
-    for (size_t i = 0; i + 1 < n && i < text.n; i++) {
-        column = text.p[i] == '\n' ? 1 : column + 1;
-        line += text.p[i] == '\n';
+    lua_State *L = d->L;
+    struct str raw;
+    enum json_type type = json_peek(&d->j);
+    if (type == JSON_OBJECT) return push_object(d);
+    if (type == JSON_ARRAY) return push_array(d);
+    if (json_value(&d->j, &raw)) complain(d, d->j.error);
+    switch (type) {
+    case JSON_STRING:
+        return push_string(L, (struct str){raw.p + 1, raw.n - 2});
+    case JSON_NUMBER:
+        return push_number(L, raw);
+    case JSON_NULL:
+        if (member && !d->keep_null) return lua_pushnil(L);
+        return lua_pushlightuserdata(L, JSON_NULL_VALUE);
+    default:
+        return lua_pushboolean(L, type == JSON_TRUE);
     }
-    lua_pushlstring(L, said, (size_t)(at - said));
-    return luaL_error(L, "not JSON: %s at line %d, column %d", lua_tostring(L, -1), (int)line, (int)column);
-}
-
-static int parse(lua_State *L)
-{
-    const struct str *text = lua_touserdata(L, 1);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, decode_ref);
-    lua_pushlstring(L, text->p, text->n);
-    lua_call(L, 1, 1);
-    return 1;
 }
 
 LJMP static void decode(lua_State *L, struct str text, bool keep_null)
 {
-    struct settle s = {.keep_null = keep_null};
+    struct decoder d = {.L = L, .text = text, .keep_null = keep_null};
     if (text.n > LIMIT_API_ANSWER)
         luaL_error(L, "JSON of %d bytes is larger than the %d that are read", (int)text.n, (int)LIMIT_API_ANSWER);
-    luaL_checkstack(L, LUA_MINSTACK, "JSON");
-    if (mend(text, NULL)) {
-        buf_clear(&rewritten);
-        mend(text, &rewritten);
-        text = buf_str(&rewritten);
-        s.mended = true;
-    }
-    lua_pushcfunction(L, parse);
-    lua_pushlightuserdata(L, &text);
-    memory_grace();
-    int status = lua_pcall(L, 1, 1, 0);
-    memory_ungrace();
-    if (status) complain(L, text);
-    if (s.mended) buf_trim(&rewritten, 0);
-    settle_value(L, &s);
+    luaL_checkstack(L, STACK, "JSON");
+    json_begin(&d.j, text.p, text.n);
+    push_value(&d, false);
+    if (json_end(&d.j)) complain(&d, d.j.error);
 }
 
 void json_decode(lua_State *L, struct str text) { decode(L, text, false); }
 void json_decode_keep_null(lua_State *L, struct str text) { decode(L, text, true); }
 
 /* ---- opening ---- */
-static void configure(lua_State *L, const char *setting, int value)
-{
-    lua_getfield(L, -1, setting);
-    if (value < 0) lua_pushboolean(L, 0);
-    else lua_pushinteger(L, value);
-    lua_call(L, 1, 0);
-}
 
 static void new_mark(lua_State *L, const char *kind, const void *key)
 {
@@ -248,23 +182,21 @@ static void new_mark(lua_State *L, const char *kind, const void *key)
 
 void json_open(lua_State *L)
 {
-    unsigned char random[8];
-    if (getrandom(random, sizeof random, 0) != sizeof random) memcpy(random, &L, sizeof random);
-    mark[0] = 0x7f;
-    for (size_t i = 0; i < sizeof random; i++) snprintf(mark + 1 + 2 * i, 3, "%02x", random[i]);
+    json_free();
+    c_locale = newlocale(LC_ALL_MASK, "C", NULL);
+    if (!c_locale) luaL_error(L, "there is no C locale");
     new_mark(L, "json.array", &array_key);
     new_mark(L, "json.object", &object_key);
-    lua_pushcfunction(L, luaopen_cjson);
-    lua_call(L, 0, 1);
-    configure(L, "decode_invalid_numbers", -1);
-    configure(L, "decode_max_depth", LIMIT_JSON_DEPTH);
-    lua_getfield(L, -1, "decode");
-    decode_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    /* Lua's first large buffer makes the metatable of all of them. Where memory ran out right then, it would stay
+     * half made, and each later one fail with "got a non-closable value": so the first is now. */
+    luaL_Buffer b;
+    luaL_buffinitsize(L, &b, LUAL_BUFFERSIZE + 1);
+    luaL_pushresultsize(&b, 0);
     lua_pop(L, 1);
 }
 
 void json_free(void)
 {
-    buf_free(&rewritten);
-    decode_ref = LUA_NOREF;
+    if (c_locale) freelocale(c_locale);
+    c_locale = NULL;
 }

@@ -1,14 +1,15 @@
-/* JSON between bytes and Lua. lua-cjson decodes, in an instance of our own that scripts cannot change; this file's
- * implementation is the only place that knows its traps (integers come as floats, null is truthy, memory outside Lua's
- * limit). Encoding is our own: it keeps integers, writes [] where a table is marked or known to be an array, and stops
- * at a ceiling. */
+/* JSON between bytes and Lua. Decoding goes in one pass from the host's own scanner (base/json.h) into Lua values, so
+ * that host and script read every document alike; all memory is Lua's, under its limit. Encoding keeps integers, writes
+ * [] where a table is marked or known to be an array, and stops at a ceiling. */
 #pragma once
 #include <lua.h>
 #include "base/buf.h"
 #include "base/str.h"
 
 /* Push the value of a document. Integral numbers become Lua integers, members that are null vanish (inside arrays they
- * stay json.null), so `if event.replyToken then` works. Raises with line and column when text is not JSON. */
+ * stay json.null), so `if event.replyToken then` works; an empty array carries the mark of json.array. Where a name
+ * comes twice the last counts. Half a surrogate pair becomes U+FFFD. Raises with line and column when text is not
+ * JSON. text must stay until the return, and finalizers of scripts may run before that. */
 void json_decode(lua_State *L, struct str text);
 /* The same, keeping null everywhere as json.null. */
 void json_decode_keep_null(lua_State *L, struct str text);
@@ -18,9 +19,9 @@ void json_decode_keep_null(lua_State *L, struct str text);
  * before, since this raises. */
 void json_encode(lua_State *L, int idx, struct buf *out);
 
-/* Make the private cjson instance and the markers; once per state, before anything else here. */
+/* Make the markers; once per state, before anything else here. */
 void json_open(lua_State *L);
-void json_free(void); /* buffers kept between calls, at the worker's end */
+void json_free(void); /* what is kept between calls, at the worker's end */
 /* Push the metatable that marks a table as an array, or as an object whatever its keys. */
 void json_push_array_mark(lua_State *L);
 void json_push_object_mark(lua_State *L);

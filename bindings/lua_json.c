@@ -1,4 +1,4 @@
-/* The modules json (ours) and cjson (lua-cjson itself, for existing code; an instance apart from ours). */
+/* The modules json (ours) and cjson (lua-cjson itself, for existing code; nothing else uses it). */
 #include "base/limits.h"
 #include "bindings/json.h"
 #include "bindings/lua_api.h"

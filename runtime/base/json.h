@@ -29,6 +29,9 @@ int json_end(struct json *j);                          /* nothing but space may 
 
 /* The text of a string value (raw with its quotes) with escapes resolved, appended as UTF-8. Also ERR_TOOBIG. */
 int json_text(struct str raw, struct buf *out);
+/* The same for a string the scanner has accepted, without its quotes, into memory with room for inside.n bytes: the
+ * result is never longer. Returns its bytes. */
+size_t json_unescape(struct str inside, char *out);
 /* True if a raw string (with quotes) or raw key has no escapes, so that its bytes can be compared as they are. */
 bool json_plain(struct str raw);
 int json_integer(struct str raw, int64_t *ret);        /* 0, or ERR_SYNTAX when not an integer that fits */

@@ -90,6 +90,25 @@ int json_text(struct str raw, struct buf *out)
     return r;
 }
 
+size_t json_unescape(struct str inside, char *out)
+{
+    const char *p = inside.p, *end = p + inside.n;
+    char *to = out;
+    while (p < end) {
+        const char *stop = memchr(p, '\\', (size_t)(end - p));
+        if (!stop)
+            stop = end;
+        memcpy(to, p, (size_t)(stop - p));
+        to += stop - p;
+        p = stop;
+        unsigned n = p < end ? resolve(&p, end, to) : 0;
+        if (n == 0) /* the end; or no escape, which the scanner would not have let pass */
+            break;
+        to += n;
+    }
+    return (size_t)(to - out);
+}
+
 int json_integer(struct str raw, int64_t *ret)
 {
     size_t i = 0;

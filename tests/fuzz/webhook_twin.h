@@ -1,5 +1,6 @@
-/* The other view of a webhook: lua-cjson decodes the body as the worker does, and Lua compares what it sees with what
- * webhook_split() saw. Shared by the fuzzer and by the unit test that runs the kept corpus.
+/* The other view of a webhook: lua-cjson decodes the body, and Lua compares what it sees with what webhook_split() saw.
+ * What the worker sees of it is compared with lua-cjson too (json_twin.h). Shared by the fuzzer and by the unit test that
+ * runs the kept corpus.
  *
  * The two may differ only in ways that are listed in the Lua below, each proven from the bytes rather than believed:
  *   we refuse, cjson does not:  invalid UTF-8, control characters in strings, a number that is none in JSON, what
