@@ -51,6 +51,9 @@ struct store_backend {
     int (*attempts)(void *b, uint64_t seq, uint32_t attempts);
     int (*probe)(void *b); /* writes something that changes nothing, so that commit shows whether writing works */
 
+    /* Write what put may have held back in memory so far: admin sees only what is written. Commit does so itself. */
+    int (*settle)(void *b);
+
     /* Reading: inside a transaction or not. load sets *more; rows go into ret. */
     int (*load)(void *b, const struct store_load *l, struct store_rows *ret, bool *more);
     /* RETRY and DROP inside a transaction. Fills counts, out and row of a; what row's views point at goes into ret. */

@@ -111,7 +111,7 @@ struct store {
     bool durable;              /* it was begun for an answer that means "on disk" */
     uint32_t operations;       /* in it */
     int64_t begun_ns;          /* when it was opened */
-    int64_t last_ns;           /* when the last batch was carried out */
+    int64_t last_ns;           /* when the last batch that was not empty was carried out */
     int failing;               /* as health.failing */
     int64_t next_try_ns;       /* failing: when to try writing again */
     int64_t backoff_ns;
@@ -123,7 +123,7 @@ struct store {
 #define BATCH_EVENTS 2048                 /* events and marks of one transaction, give or take one call */
 #define OFF_COMMIT_NS (100 * NS_PER_MS)   /* durability off: a transaction stays open this long, */
 #define OFF_IDLE_NS (10 * NS_PER_MS)      /* or until nobody asked anything for this long, */
-#define OFF_OPERATIONS 2000               /* or until it holds this many operations */
+#define OFF_OPERATIONS 4000               /* or until it holds this many operations */
 #define RETRY_FIRST_NS (100 * NS_PER_MS)  /* after a failure, doubling to */
 #define RETRY_MOST_NS NS_PER_S
 #define TIDY_NS (50 * NS_PER_MS)          /* quiet for this long: time for housekeeping */

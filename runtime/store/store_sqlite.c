@@ -1,7 +1,7 @@
 /* The embedded store: one SQLite file, DIR/store.db, in WAL mode, opened by this process alone (locking_mode EXCLUSIVE
  * keeps the index of the WAL on the heap and saves every lock call).
  *
- *     events         waiting; a finished one is deleted
+ *     events         waiting; a finished one is deleted, or never comes here (store_sqlite_young.c)
  *     kept           failed and quarantined: a bounded number, the newest
  *     seen0, seen1   ids that came before, and the seq each was given: new ones go into the current table, both are
  *                    looked up. Once current holds dedupe_ids and is older than dedupe_ms, the other one is emptied, a
@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/options.h"
 
 #define SCHEMA_VERSION 1
 #define APPLICATION_ID 0x4d6f6f6e  /* "Moon": tells our file from anybody else's */
@@ -189,13 +190,15 @@ static void lite_rollback(void *p)
 {
     struct lite *b = p;
     if (!sqlite3_get_autocommit(b->db)) lite_look(b, Q_ROLLBACK, 0, NULL, NULL);
+    lite_held_drop(b);
     b->now = b->safe;
 }
 
 static int lite_commit(void *p)
 {
     struct lite *b = p;
-    int r = b->new_ids ? lite_forget_some(b) : 0;
+    int r = lite_settle(b);
+    if (!r && b->new_ids) r = lite_forget_some(b);
     if (!r && b->now.dirty) r = save_state(b, b->now.reserved);
     if (!r) r = lite_look(b, Q_COMMIT, 0, NULL, NULL);
     if (r) lite_rollback(b);
@@ -367,6 +370,7 @@ static int lite_open(const struct store_options *o, void **ret, char *error, siz
     b->dedupe_ms = o->dedupe_ms;
     b->dedupe_ids = o->dedupe_ids;
     b->read_only = o->read_only;
+    b->holds = o->durability == DURABILITY_OFF;
     error[0] = '\0';
     int r = file_make(o, b->path, error, n);
     if (!r) {
@@ -405,6 +409,7 @@ const struct store_backend store_sqlite = {
     .finish = lite_finish,
     .attempts = lite_attempts,
     .probe = lite_probe,
+    .settle = lite_settle,
     .load = lite_load,
     .admin = lite_admin,
     .tend = lite_tend,

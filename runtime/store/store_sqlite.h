@@ -1,5 +1,6 @@
 /* The parts of the SQLite backend: store_sqlite.c (the file, statements, transactions, checkpoints; the only one that
- * knows sqlite3.h), store_sqlite_events.c (in, out, seen) and store_sqlite_admin.c (looking and mending). */
+ * knows sqlite3.h), store_sqlite_events.c (in, out, seen), store_sqlite_young.c (events that may be finished before they
+ * are written) and store_sqlite_admin.c (looking and mending). */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,6 +31,17 @@ struct progress {
     bool dirty;                      /* state must be written with this transaction */
 };
 
+/* Events of the open transaction that are not in their table yet; store_sqlite_young.c. Both bounds also limit how long
+ * the commit takes that has to write them all. */
+#define YOUNG_MOST 1024          /* events; seq % YOUNG_MOST is the place of one */
+#define YOUNG_BYTES (4u << 20)   /* with ids and bodies */
+struct held;
+struct young {
+    struct held *at[YOUNG_MOST]; /* NULL: none */
+    size_t n, bytes;
+    uint64_t first, last;        /* n > 0: none has a smaller or a greater seq; all that is written has a smaller one */
+};
+
 struct lite {
     struct sqlite3 *db;
     struct sqlite3_stmt *q[Q_N];    /* prepared at first use */
@@ -39,6 +51,8 @@ struct lite {
     struct progress now, safe;       /* safe: as of the last commit */
     bool full_sync;                  /* what PRAGMA synchronous stands at */
     bool read_only;
+    bool holds;                      /* durability off: transactions stay open, new events are held in young */
+    struct young young;
     int64_t new_ids;                 /* of this transaction */
     int frames;                      /* in the WAL and not yet in the file */
     int64_t tend_after_ns;           /* a checkpoint failed: not before this */
@@ -67,11 +81,23 @@ int lite_put(void *b, struct store_event *e);
 int lite_finish(void *b, uint64_t seq, enum store_outcome outcome, struct str why);
 int lite_attempts(void *b, uint64_t seq, uint32_t attempts);
 int lite_load(void *b, const struct store_load *l, struct store_rows *ret, bool *more);
+/* false: l's limit is reached */
+bool lite_load_add(const struct store_load *l, const struct store_row *row, struct store_rows *ret);
 int lite_forget_some(struct lite *b);                                 /* before a commit that brought new ids */
+int lite_insert(struct lite *b, const struct store_row *row);         /* into events */
 int64_t lite_seq_next(struct lite *b);                                /* look, do not take: taken by next_seq++ */
 int lite_delete_event(struct lite *b, int64_t seq);
 int lite_delete_kept(struct lite *b, int64_t n, int64_t state, int64_t size);
 int lite_count_kept(struct lite *b);                                  /* once a run */
+
+/* ---- store_sqlite_young.c: inside a transaction ---- */
+int lite_hold(struct lite *b, const struct store_row *row);           /* copies id and body; may write older ones */
+bool lite_held_finish(struct lite *b, uint64_t seq);                  /* it was held, and is gone; else false */
+bool lite_held_attempts(struct lite *b, uint64_t seq, uint32_t attempts); /* likewise */
+int lite_held_write(struct lite *b, uint64_t seq);                    /* into events, if it is held */
+bool lite_held_load(const struct lite *b, const struct store_load *l, struct store_rows *ret); /* as lite_load_add */
+int lite_settle(void *b);                                             /* all of them */
+void lite_held_drop(struct lite *b);                                  /* forget all: the transaction is taken back */
 
 /* ---- store_sqlite_admin.c ---- */
 int lite_bot(void *b, const char *name, uint32_t *ret);

@@ -74,6 +74,21 @@ int64_t lite_seq_next(struct lite *b)
     return b->next_seq;
 }
 
+int lite_insert(struct lite *b, const struct store_row *row)
+{
+    struct sqlite3_stmt *q = lite_query(b, Q_PUT);
+    if (!q) return ERR_IO;
+    lite_bind_int(q, 1, (int64_t)row->seq);
+    lite_bind_int(q, 2, (int64_t)row->order);
+    lite_bind_int(q, 3, row->bot);
+    lite_bind_int(q, 4, row->attempts);
+    lite_bind_int(q, 5, row->received_ms);
+    if (row->id.n) lite_bind_str(q, 6, row->id);
+    else lite_bind_text(q, 6, NULL);
+    lite_bind_str(q, 7, row->body);
+    return lite_run(b, q, NULL, NULL);
+}
+
 int lite_put(void *p, struct store_event *e)
 {
     struct lite *b = p;
@@ -83,16 +98,9 @@ int lite_put(void *p, struct store_event *e)
         int r = remember(b, e->bot, e->id, seq);
         if (r) return r > 0 ? 0 : r;
     }
-    struct sqlite3_stmt *q = lite_query(b, Q_PUT);
-    if (!q) return ERR_IO;
-    lite_bind_int(q, 1, seq);
-    lite_bind_int(q, 2, (int64_t)e->order);
-    lite_bind_int(q, 3, e->bot);
-    lite_bind_int(q, 4, e->received_ms);
-    if (e->id.n) lite_bind_str(q, 5, e->id);
-    else lite_bind_text(q, 5, NULL);
-    lite_bind_str(q, 6, e->body);
-    int r = lite_run(b, q, NULL, NULL);
+    const struct store_row row = {.seq = (uint64_t)seq, .order = e->order, .bot = e->bot,
+                                  .received_ms = e->received_ms, .id = e->id, .body = e->body};
+    int r = b->holds ? lite_hold(b, &row) : lite_insert(b, &row);
     if (r) return r;
     b->next_seq++;
     if (b->now.waiting >= 0) b->now.waiting++;
@@ -177,8 +185,12 @@ int lite_finish(void *p, uint64_t seq, enum store_outcome outcome, struct str wh
 {
     struct lite *b = p;
     if (outcome == STORE_FAILED || outcome == STORE_QUARANTINED) {
-        int r = keep(b, (int64_t)seq, outcome == STORE_FAILED ? STORE_IS_FAILED : STORE_IS_QUARANTINED, why);
+        int r = lite_held_write(b, seq);
+        if (!r) r = keep(b, (int64_t)seq, outcome == STORE_FAILED ? STORE_IS_FAILED : STORE_IS_QUARANTINED, why);
         if (r) return r;
+    } else if (lite_held_finish(b, seq)) {
+        if (b->now.waiting > 0) b->now.waiting--;
+        return 0;
     }
     return lite_delete_event(b, (int64_t)seq);
 }
@@ -186,6 +198,7 @@ int lite_finish(void *p, uint64_t seq, enum store_outcome outcome, struct str wh
 int lite_attempts(void *p, uint64_t seq, uint32_t attempts)
 {
     struct lite *b = p;
+    if (lite_held_attempts(b, seq, attempts)) return 0;
     struct sqlite3_stmt *q = lite_query(b, Q_ATTEMPTS);
     if (!q) return ERR_IO;
     lite_bind_int(q, 1, (int64_t)seq);
@@ -194,6 +207,13 @@ int lite_attempts(void *p, uint64_t seq, uint32_t attempts)
 }
 
 /* ---- reading ---- */
+
+bool lite_load_add(const struct store_load *l, const struct store_row *row, struct store_rows *ret)
+{
+    if (ret->n && (ret->n >= l->limit || ret->bodies + row->body.n > l->limit_bytes)) return false;
+    store_rows_add(ret, row);
+    return true;
+}
 
 int lite_load(void *p, const struct store_load *l, struct store_rows *ret, bool *more)
 {
@@ -208,11 +228,11 @@ int lite_load(void *p, const struct store_load *l, struct store_rows *ret, bool 
     *more = false;
     while (!*more && (r = lite_next(b, q)) > 0) {
         struct store_row row = lite_row(q);
-        *more = ret->n && (ret->n >= l->limit || ret->bodies + row.body.n > l->limit_bytes);
-        if (!*more) store_rows_add(ret, &row);
+        *more = !lite_load_add(l, &row, ret);
     }
     if (r < 0) return r;
     lite_reset(q);
+    if (!*more) *more = !lite_held_load(b, l, ret); /* all of them are newer than what is written */
     store_rows_finish(ret);
     return 0;
 }

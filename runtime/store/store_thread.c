@@ -132,6 +132,10 @@ static int read_or_mend(struct store *s, struct call *c)
 /* 0, or the error that ends the transaction. */
 static int carry_out(struct store *s, struct call *c)
 {
+    if (c->kind == CALL_ADMIN && s->open) {
+        c->result = s->backend->settle(s->b);
+        if (c->result) return c->result;
+    }
     c->result = c->kind == CALL_PUT   ? put(s, c->u.put)
                 : c->kind == CALL_BOT ? s->backend->bot(s->b, c->bot_name, &c->bot_number)
                                       : read_or_mend(s, c);
@@ -271,6 +275,7 @@ void *store_thread(void *arg)
         pthread_mutex_unlock(&s->lock);
 
         int64_t now = clock_ns();
+        if (asked) s->last_ns = now; /* a transaction that goes on is not idle, however long the pause before was */
         int r = batch_run(s, &batch, now, last);
         if (r) {
             failed(s, r);
@@ -278,8 +283,8 @@ void *store_thread(void *arg)
         }
         count_puts(s, &batch);
         post(s, &batch);
-        if (!s->open) s->backend->tend(s->b, !more && !asked);
-        if (asked) s->last_ns = now;
+        if (!s->open) s->backend->tend(s->b, !more && now - s->last_ns >= TIDY_NS);
+        if (asked) s->last_ns = clock_ns(); /* the pause begins now: a slow transaction is not one */
     }
     if (s->open) s->backend->rollback(s->b);
     drop_marks(s); /* what could not be written to the end: these events run again after the next start */

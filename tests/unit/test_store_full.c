@@ -121,6 +121,53 @@ static void full_then_room(int durability)
 TEST(a_full_disk_with_fsync) { full_then_room(DURABILITY_FSYNC); }
 TEST(a_full_disk_with_os) { full_then_room(DURABILITY_OS); }
 
+/* With off the disk may only turn out to be full when the answers are given already: the events of that transaction are
+ * lost, what was there before is not, and it goes on once there is room. */
+TEST(a_full_disk_with_off)
+{
+    enum { EARLY = 10, MOST = 3000 };
+    struct kit_rows rows;
+    struct store_health h = {0};
+    char id[16], body[4001];
+    memset(body, 'x', 4000);
+    body[4000] = '\0';
+    kit_init(&k);
+    k.o.durability = DURABILITY_OFF;
+    disk_small();
+    if (!CHECK_INT(kit_open(&k), 0)) return;
+    for (int i = 0; i < EARLY; i++) CHECK_INT(kit_put1(&k, "", 1, "early"), i + 1);
+    kit_reopen(&k);
+    CHECK_INT(kit_counts(&k).waiting, EARLY);
+    size_t n = 0;
+    for (; n < MOST && !h.failing; n++) {
+        snprintf(id, sizeof id, "01%zu", n);
+        uint64_t seq = kit_put1(&k, id, 1, body);
+        if (n % 2) store_attempts(k.s, seq, 1);
+        store_health(k.s, &h);
+    }
+    CHECK(n > EARLY && n < MOST);
+    CHECK_INT(h.failing, ERR_FULL);
+    store_finish(k.s, 1, STORE_DONE, (struct str){0});
+    store_finish(k.s, 2, STORE_FAILED, STR("why"));
+    kit_load(&k, (struct store_load){.upto = EARLY}, &rows);
+    CHECK_INT(rows.n, EARLY - 2);
+    CHECK_INT(rows.row[0].seq, 3);
+    disk_larger();
+    wait_for_health(false);
+    CHECK(kit_put1(&k, id, 1, "late") > 0); /* was lost or refused, and comes again */
+    size_t waiting = kit_counts(&k).waiting;
+    CHECK(waiting > EARLY - 2);
+    kit_reopen(&k);
+    CHECK_INT(kit_counts(&k).waiting, waiting);
+    CHECK_INT(kit_counts(&k).failed, 1);
+    kit_load(&k, (struct store_load){.upto = EARLY}, &rows);
+    CHECK_INT(rows.n, EARLY - 2);
+    for (size_t i = 0; i < rows.n; i++) CHECK_STR(rows.body[i], "early");
+    kit_close(&k);
+    disk_gone();
+    kit_remove(&k);
+}
+
 /* ---- a backend that fails when told to ---- */
 
 static struct { /* written by the test while the store's thread waits for a call, or atomically */

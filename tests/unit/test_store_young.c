@@ -1,0 +1,579 @@
+/* Durability off: an event is held in memory until its transaction ends, so that one finished by then is never written.
+ * First the backend by itself, step by step, so that no commit comes between; then the store by its public calls. */
+#include <sys/stat.h>
+#include "store/store_sqlite.h"
+#include "store_kit.h"
+
+static struct kit k;
+static void *b;
+
+/* ---- the backend alone ---- */
+
+static const struct young *young(void) { return &((struct lite *)b)->young; }
+
+/* Rows in the table itself. */
+static int64_t written(void)
+{
+    int64_t n = -1;
+    CHECK_INT(lite_look(b, Q_COUNT, 0, &n, NULL), 0);
+    return n;
+}
+
+static void open_again(void)
+{
+    if (b) store_sqlite.close(b);
+    b = NULL;
+    if (CHECK_INT(store_sqlite.open(&k.o, &b, k.error, sizeof k.error), 0)) return;
+    printf("# %s\n", k.error);
+    exit(2);
+}
+
+static void begin_at(int durability)
+{
+    kit_init(&k);
+    k.o.durability = durability;
+    mkdir(k.path, 0700);
+    open_again();
+    CHECK_INT(store_sqlite.begin(b, durability == DURABILITY_FSYNC), 0);
+}
+
+static void end_alone(void)
+{
+    store_sqlite.close(b);
+    b = NULL;
+    kit_remove(&k);
+}
+
+/* Its seq; 0 for a duplicate. */
+static uint64_t put(const char *id, struct str body)
+{
+    struct store_event e = kit_event(id, 5, "");
+    e.body = body;
+    CHECK_INT(store_sqlite.put(b, &e), 0);
+    return e.seq;
+}
+
+static void finish(uint64_t seq, enum store_outcome outcome, struct str why)
+{
+    CHECK_INT(store_sqlite.finish(b, seq, outcome, why), 0);
+}
+
+static void commit(void)
+{
+    CHECK_INT(store_sqlite.commit(b), 0);
+    CHECK_INT(young()->n, 0);
+    CHECK_INT(young()->bytes, 0);
+}
+
+static void commit_and_begin(void)
+{
+    commit();
+    CHECK_INT(store_sqlite.begin(b, false), 0);
+}
+
+static int64_t counted(void)
+{
+    struct store_admin a = {.kind = STORE_COUNTS};
+    struct store_rows rows;
+    store_rows_init(&rows);
+    CHECK_INT(store_sqlite.settle(b), 0);
+    CHECK_INT(store_sqlite.admin(b, &a, &rows), 0);
+    store_rows_free(&rows);
+    return (int64_t)a.counts.waiting;
+}
+
+static const struct store_load all = {.upto = UINT64_MAX, .limit = SIZE_MAX, .limit_bytes = SIZE_MAX};
+
+/* The rows that wait; the caller frees them. */
+static struct store_rows loaded(void)
+{
+    struct store_rows rows;
+    bool more = true;
+    store_rows_init(&rows);
+    CHECK_INT(store_sqlite.load(b, &all, &rows, &more), 0);
+    CHECK(!more);
+    return rows;
+}
+
+TEST(finished_young_it_is_never_written)
+{
+    begin_at(DURABILITY_OFF);
+    CHECK_INT(counted(), 0); /* from here on the number is kept up */
+    uint64_t done = put("01A", STR("{}")), dropped = put("01B", STR("{}"));
+    CHECK(done > 0 && dropped == done + 1);
+    CHECK_INT(young()->n, 2);
+    finish(done, STORE_DONE, (struct str){0});
+    finish(dropped, STORE_DROPPED, (struct str){0});
+    finish(done, STORE_DONE, (struct str){0}); /* twice is once */
+    CHECK_INT(young()->n, 0);
+    CHECK_INT(written(), 0);
+    CHECK_INT(counted(), 0);
+    CHECK_INT(put("01A", STR("{}")), 0); /* its id came before: in this transaction, */
+    commit_and_begin();
+    CHECK_INT(written(), 0);
+    CHECK_INT(put("01A", STR("{}")), 0); /* in the next, */
+    commit();
+    open_again();
+    CHECK_INT(store_sqlite.begin(b, false), 0);
+    CHECK_INT(put("01A", STR("{}")), 0); /* and after a restart */
+    CHECK_INT(put("01B", STR("{}")), 0);
+    CHECK(put("01C", STR("{}")) > dropped);
+    commit();
+    end_alone();
+}
+
+TEST(unfinished_it_is_written_with_all_that_belongs_to_it)
+{
+    begin_at(DURABILITY_OFF);
+    CHECK_INT(counted(), 0);
+    struct store_event e[3] = {kit_event("01A", UINT64_MAX, "{\"a\":1}"), kit_event("", 6, ""),
+                               kit_event("01C", 7, "{}")};
+    e[1].bot = 3;
+    e[1].received_ms = 1700000000123;
+    for (int i = 0; i < 3; i++) CHECK_INT(store_sqlite.put(b, &e[i]), 0);
+    CHECK_INT(store_sqlite.attempts(b, e[0].seq, 3), 0);
+    finish(e[2].seq, STORE_DONE, (struct str){0});
+    CHECK_INT(written(), 0);
+    commit();
+    for (int pass = 0; pass < 2; pass++) {
+        struct store_rows rows = loaded();
+        if (!CHECK_INT(rows.n, 2)) exit(1);
+        for (int i = 0; i < 2; i++) {
+            CHECK_INT(rows.rows[i].seq, e[i].seq);
+            CHECK_INT(rows.rows[i].bot, e[i].bot);
+            CHECK_INT(rows.rows[i].received_ms, e[i].received_ms);
+            CHECK_INT(rows.rows[i].attempts, i ? 0 : 3);
+            CHECK(rows.rows[i].order == e[i].order);
+            CHECK(str_eq(rows.rows[i].id, e[i].id));
+            CHECK(str_eq(rows.rows[i].body, e[i].body));
+        }
+        store_rows_free(&rows);
+        CHECK_INT(counted(), 2);
+        open_again();
+    }
+    end_alone();
+}
+
+TEST(settled_it_is_an_event_like_any_other)
+{
+    begin_at(DURABILITY_OFF);
+    uint64_t a = put("01A", STR("a")), c = put("01B", STR("b"));
+    CHECK_INT(store_sqlite.settle(b), 0);
+    CHECK_INT(young()->n, 0);
+    CHECK_INT(written(), 2);
+    uint64_t d = put("01C", STR("c"));
+    CHECK_INT(young()->n, 1);
+    CHECK_INT(store_sqlite.attempts(b, c, 2), 0);
+    finish(a, STORE_DONE, (struct str){0});
+    CHECK_INT(written(), 1);
+    commit();
+    struct store_rows rows = loaded();
+    CHECK_INT(rows.n, 2);
+    CHECK_INT(rows.rows[0].seq, c);
+    CHECK_INT(rows.rows[0].attempts, 2);
+    CHECK_INT(rows.rows[1].seq, d);
+    store_rows_free(&rows);
+    end_alone();
+}
+
+/* What a load brings, as the last characters of its ids; "+" when there is more. */
+static const char *brought(struct store_load l)
+{
+    static char text[32];
+    struct store_rows rows;
+    bool more = false;
+    size_t n = 0;
+    store_rows_init(&rows);
+    CHECK_INT(store_sqlite.load(b, &l, &rows, &more), 0);
+    for (; n < rows.n && n < sizeof text - 2; n++) text[n] = rows.rows[n].id.p[rows.rows[n].id.n - 1];
+    if (more) text[n++] = '+';
+    text[n] = '\0';
+    store_rows_free(&rows);
+    return text;
+}
+
+/* Each with every number of events that are written already: where an event is makes no difference. */
+TEST(a_page_comes_from_the_table_and_from_memory)
+{
+    static const char *const ids[] = {"01A", "01B", "01C", "01D", "01E", "01F"};
+    for (int written_n = 0; written_n <= 6; written_n++) {
+        uint64_t seq[6];
+        struct store_load l = all;
+        begin_at(DURABILITY_OFF);
+        for (int i = 0; i < 6; i++) {
+            struct store_event e = kit_event(ids[i], i % 2 ? 8 : UINT64_MAX, "0123456789");
+            CHECK_INT(store_sqlite.put(b, &e), 0);
+            seq[i] = e.seq;
+            if (i + 1 == written_n) CHECK_INT(store_sqlite.settle(b), 0);
+        }
+        CHECK_STR(brought(l), "ABCDEF");
+        finish(seq[2], STORE_DONE, (struct str){0});
+        CHECK_STR(brought(l), "ABDEF");
+        l.limit = 5;
+        CHECK_STR(brought(l), "ABDEF");
+        l.limit = 4;
+        CHECK_STR(brought(l), "ABDE+");
+        l.after = seq[1];
+        CHECK_STR(brought(l), "DEF");
+        l.upto = seq[4];
+        CHECK_STR(brought(l), "DE");
+        l.limit_bytes = 1; /* at least one */
+        CHECK_STR(brought(l), "D+");
+        l.limit_bytes = 19;
+        CHECK_STR(brought(l), "D+");
+        l = all;
+        l.one_order = true;
+        l.order = 8;
+        CHECK_STR(brought(l), "BDF");
+        l.order = UINT64_MAX;
+        l.after = seq[0];
+        CHECK_STR(brought(l), "E");
+        l.order = 9;
+        CHECK_STR(brought(l), "");
+        l = all;
+        l.after = seq[5];
+        CHECK_STR(brought(l), "");
+        l.after = UINT64_MAX;
+        CHECK_STR(brought(l), "");
+        l = all;
+        l.upto = seq[0] - 1;
+        CHECK_STR(brought(l), "");
+        CHECK_INT(written(), written_n - (written_n > 2)); /* looking at them writes nothing */
+        commit();
+        CHECK_STR(brought(all), "ABDEF");
+        end_alone();
+    }
+}
+
+TEST(kept_aside_young)
+{
+    begin_at(DURABILITY_OFF);
+    CHECK_INT(counted(), 0);
+    uint64_t failed = put("01A", STR("{\"type\":\"follow\"}")), other = put("01B", STR("{}"));
+    CHECK_INT(store_sqlite.attempts(b, failed, 4), 0);
+    finish(failed, STORE_FAILED, STR("no"));
+    CHECK_INT(young()->n, 1); /* the other one stays where it is */
+    CHECK_INT(written(), 0);
+    finish(other, STORE_QUARANTINED, (struct str){0});
+    commit();
+    CHECK_INT(counted(), 0);
+    struct store_admin a = {.kind = STORE_LIST, .limit = 9, .out = BUF(4096)};
+    struct store_rows rows;
+    store_rows_init(&rows);
+    CHECK_INT(store_sqlite.admin(b, &a, &rows), 0);
+    CHECK_STRN(buf_str(&a.out),
+               "[{\"id\":\"01B\",\"seq\":2,\"bot\":\"\",\"state\":\"quarantined\",\"attempts\":0,"
+               "\"received\":1600000000000},"
+               "{\"id\":\"01A\",\"seq\":1,\"bot\":\"\",\"state\":\"failed\",\"attempts\":4,\"received\":1600000000000,"
+               "\"type\":\"follow\",\"why\":\"no\"}]");
+    buf_free(&a.out);
+    store_rows_free(&rows);
+    end_alone();
+}
+
+TEST(taken_back_it_has_never_come)
+{
+    begin_at(DURABILITY_OFF);
+    CHECK_INT(counted(), 0);
+    uint64_t stays = put("01A", STR("{}"));
+    commit_and_begin();
+    uint64_t lost = put("01B", STR("{}"));
+    store_sqlite.rollback(b);
+    CHECK_INT(young()->n, 0);
+    CHECK_INT(young()->bytes, 0);
+    CHECK_INT(store_sqlite.begin(b, false), 0);
+    finish(lost, STORE_FAILED, STR("of nothing")); /* its marks find nothing, whichever */
+    CHECK_INT(store_sqlite.attempts(b, lost, 2), 0);
+    finish(lost, STORE_DONE, (struct str){0});
+    CHECK_INT(counted(), 1);
+    CHECK_INT(put("01A", STR("{}")), 0);
+    CHECK(put("01B", STR("{}")) > lost); /* no duplicate */
+    commit();
+    CHECK_INT(counted(), 2);
+    struct store_rows rows = loaded();
+    CHECK_INT(rows.n, 2);
+    CHECK_INT(rows.rows[0].seq, stays);
+    store_rows_free(&rows);
+    end_alone();
+}
+
+TEST(more_than_are_held_go_to_the_table_oldest_first)
+{
+    enum { OVER = 100 };
+    static uint64_t seq[YOUNG_MOST + OVER];
+    begin_at(DURABILITY_OFF);
+    CHECK_INT(counted(), 0);
+    for (int i = 0; i < YOUNG_MOST + OVER; i++) seq[i] = put("", STR("{}"));
+    CHECK_INT(young()->n, YOUNG_MOST);
+    CHECK_INT(written(), OVER);
+    struct store_rows rows = loaded(); /* from the table and from memory, as one */
+    CHECK_INT(rows.n, YOUNG_MOST + OVER);
+    for (size_t i = 0; i < rows.n; i++) CHECK_INT(rows.rows[i].seq, seq[i]);
+    store_rows_free(&rows);
+    for (int i = 0; i < YOUNG_MOST + OVER; i += 2) finish(seq[i], STORE_DONE, (struct str){0});
+    CHECK_INT(written(), OVER / 2);
+    commit();
+    CHECK_INT(counted(), (YOUNG_MOST + OVER) / 2);
+    CHECK_INT(written(), (YOUNG_MOST + OVER) / 2);
+    end_alone();
+}
+
+TEST(bodies_that_are_held_have_a_ceiling)
+{
+    enum { N = 40, LARGE = 300 << 10 };
+    uint64_t seq[N];
+    auto_free char *body = mem_alloc(YOUNG_BYTES + 1);
+    memset(body, 'b', YOUNG_BYTES + 1);
+    begin_at(DURABILITY_OFF);
+    for (int i = 0; i < N; i++) {
+        seq[i] = put("", (struct str){body, LARGE});
+        CHECK(young()->bytes <= YOUNG_BYTES);
+    }
+    CHECK(young()->n > 0 && young()->n < N);
+    CHECK_INT(written(), N - young()->n);
+    uint64_t huge = put("", (struct str){body, YOUNG_BYTES + 1}); /* alone too large: not held at all */
+    CHECK_INT(young()->n, 0);
+    CHECK_INT(written(), N + 1);
+    for (int i = 0; i < N; i++) finish(seq[i], STORE_DONE, (struct str){0});
+    commit();
+    struct store_rows rows = loaded();
+    CHECK_INT(rows.n, 1);
+    CHECK_INT(rows.rows[0].seq, huge);
+    CHECK_INT(rows.rows[0].body.n, YOUNG_BYTES + 1);
+    store_rows_free(&rows);
+    end_alone();
+}
+
+TEST(the_other_levels_hold_nothing)
+{
+    for (int level = DURABILITY_FSYNC; level <= DURABILITY_OS; level++) {
+        begin_at(level);
+        put("01A", STR("{}"));
+        CHECK_INT(young()->n, 0);
+        CHECK_INT(written(), 1);
+        commit();
+        end_alone();
+    }
+}
+
+/* ---- the store ---- */
+
+static _Atomic bool fail_commit, fail_settle;
+
+static int failing_commit(void *p)
+{
+    if (!fail_commit) return store_sqlite.commit(p);
+    store_sqlite.rollback(p);
+    return ERR_IO;
+}
+
+static int failing_settle(void *p) { return fail_settle ? ERR_FULL : store_sqlite.settle(p); }
+
+static const char *failing_why(void *p)
+{
+    (void)p;
+    return "told to fail";
+}
+
+static struct store_backend failing;
+
+static void begin(void)
+{
+    failing = store_sqlite;
+    failing.commit = failing_commit;
+    failing.settle = failing_settle;
+    failing.why = failing_why;
+    fail_commit = fail_settle = false;
+    kit_init(&k);
+    k.backend = &failing;
+    k.o.durability = DURABILITY_OFF;
+    if (!CHECK_INT(kit_open(&k), 0)) exit(2);
+}
+
+static void end(void)
+{
+    kit_close(&k);
+    kit_remove(&k);
+}
+
+/* The store's thread mends itself: there is no event to wait for, only the state. The alarm of the test bounds it. */
+static void wait_for_health(bool is_failing)
+{
+    struct store_health h;
+    do {
+        uv_run(&k.loop, UV_RUN_NOWAIT);
+        usleep(2000);
+        store_health(k.s, &h);
+    } while ((h.failing != 0) != is_failing);
+}
+
+static char told[64];
+static void tell(const char *what) { strncat(told, what, sizeof told - strlen(told) - 1); }
+static void told_put(struct store_put *p) { tell(p->result ? "!" : "P"); }
+static void told_load(struct store_load *l)
+{
+    char text[16];
+    snprintf(text, sizeof text, "L%zu", l->n);
+    tell(l->result ? "!" : text);
+}
+static void told_admin(struct store_admin *a)
+{
+    char text[16];
+    snprintf(text, sizeof text, "A%d", (int)a->counts.waiting);
+    tell(a->result ? "!" : text);
+}
+
+/* One turn, one batch, one transaction: each call sees what was put before it and not what came after. */
+TEST(each_call_sees_what_came_before_it)
+{
+    begin();
+    CHECK_INT(kit_counts(&k).waiting, 0);
+    struct store_event e[2] = {kit_event("01A", 1, "{}"), kit_event("01B", 1, "{}")};
+    struct store_put p[2] = {{.events = &e[0], .n = 1, .done = told_put}, {.events = &e[1], .n = 1, .done = told_put}};
+    struct store_load l[2];
+    struct store_admin a[2];
+    for (int i = 0; i < 2; i++) {
+        l[i] = (struct store_load){.upto = UINT64_MAX, .limit = 9, .limit_bytes = 999, .done = told_load};
+        a[i] = (struct store_admin){.kind = STORE_COUNTS, .done = told_admin};
+    }
+    told[0] = '\0';
+    store_put(k.s, &p[0]);
+    store_load(k.s, &l[0]);
+    store_admin(k.s, &a[0]);
+    store_put(k.s, &p[1]);
+    store_admin(k.s, &a[1]);
+    store_load(k.s, &l[1]);
+    while (strlen(told) < 10) uv_run(&k.loop, UV_RUN_ONCE);
+    CHECK_STR(told, "PL1A1PA2L2");
+    CHECK_INT(a[1].counts.oldest_ms, 1600000000000);
+    end();
+}
+
+/* An answer to ask, without waiting for more than the put before it. */
+static int mend(enum store_admin_kind kind, const char *id, struct store_admin *ret)
+{
+    *ret = (struct store_admin){.kind = kind, .id = id, .limit = 9};
+    return kit_admin(&k, ret);
+}
+
+TEST(looking_and_mending_find_it_at_once)
+{
+    struct store_admin a;
+    uint32_t bot = 0;
+    begin();
+    CHECK_INT(store_bot(k.s, "echo", &bot, k.error, sizeof k.error), 0); /* kit_event's: an id is one of a bot's */
+    CHECK_INT(bot, 1);
+    uint64_t seq = kit_put1(&k, "01A", 7, "{\"type\":\"message\"}");
+    CHECK_INT(mend(STORE_LIST, NULL, &a), 0);
+    CHECK(strstr(a.out.data, "\"01A\"") != NULL);
+    buf_free(&a.out);
+    kit_put1(&k, "01B", 7, "{\"b\":2}");
+    CHECK_INT(mend(STORE_SHOW, "01B", &a), 0);
+    CHECK(strstr(a.out.data, "\"event\":{\"b\":2}") != NULL);
+    buf_free(&a.out);
+    kit_put1(&k, "01C", 8, "{}");
+    CHECK_INT(mend(STORE_RETRY, "01C", &a), ERR_BUSY); /* it waits */
+    kit_put1(&k, "01D", 8, "{}");
+    CHECK_INT(mend(STORE_DROP, "01D", &a), 0);
+    CHECK_INT(a.row.order, 8);
+    store_finish(k.s, kit_put1(&k, "01E", 9, "{\"e\":5}"), STORE_FAILED, STR("why"));
+    CHECK_INT(mend(STORE_RETRY, "01E", &a), 0);
+    CHECK_INT(a.row.order, 9);
+    uint64_t newest = kit_put1(&k, "01F", 9, "{}");
+    CHECK(newest > a.row.seq); /* the retried one took a number between */
+    store_finish(k.s, newest, STORE_DONE, (struct str){0});
+    CHECK_INT(kit_counts(&k).waiting, 4);
+    store_attempts(k.s, seq, 2);
+    for (int pass = 0; pass < 2; pass++) {
+        static const char *const ids[] = {"01A", "01B", "01C", "01E"};
+        struct kit_rows rows;
+        kit_load(&k, (struct store_load){0}, &rows);
+        CHECK_INT(rows.n, 4);
+        for (int i = 0; i < 4; i++) CHECK_STR(rows.id[i], ids[i]);
+        CHECK_INT(rows.row[0].attempts, 2);
+        kit_reopen(&k);
+    }
+    end();
+}
+
+/* What is put while another event is worked on, and a clean end in the middle of it. */
+TEST(a_clean_end_writes_what_is_unfinished)
+{
+    enum { N = 300 };
+    struct kit_rows rows;
+    begin();
+    for (int i = 0; i < N; i++) {
+        uint64_t seq = kit_put1(&k, "", 1, "{}");
+        if (i % 10) store_finish(k.s, seq, STORE_DONE, (struct str){0});
+        else store_attempts(k.s, seq, 1);
+    }
+    kit_reopen(&k);
+    CHECK_INT(kit_counts(&k).waiting, N / 10);
+    kit_load(&k, (struct store_load){0}, &rows);
+    CHECK_INT(rows.n, N / 10);
+    for (int i = 0; i < N / 10; i++) CHECK_INT(rows.row[i].attempts, 1);
+    end();
+}
+
+/* The transaction fails at its commit: what it brought is lost, as off says, and comes in again; what was there before
+ * is not, and neither are its marks. */
+TEST(a_commit_that_fails_takes_no_more_than_its_own)
+{
+    struct kit_rows rows;
+    begin();
+    uint64_t a = kit_put1(&k, "01A", 1, "{}"), c = kit_put1(&k, "01B", 1, "{}"), d = kit_put1(&k, "01C", 1, "{}");
+    kit_reopen(&k);
+    CHECK_INT(kit_counts(&k).waiting, 3);
+    fail_commit = true;
+    uint64_t lost = kit_put1(&k, "01X", 1, "{}");
+    store_finish(k.s, a, STORE_DONE, (struct str){0});
+    store_finish(k.s, c, STORE_FAILED, STR("why"));
+    store_attempts(k.s, d, 2);
+    if (lost != UINT64_MAX) store_finish(k.s, lost, STORE_FAILED, STR("why"));
+    wait_for_health(true);
+    CHECK_INT(kit_put1(&k, "01Y", 1, "{}"), UINT64_MAX);
+    CHECK_INT(kit_waiting(&k), 1);
+    fail_commit = false;
+    wait_for_health(false);
+    CHECK(kit_put1(&k, "01X", 1, "{}") > 0);
+    CHECK(kit_put1(&k, "01Y", 1, "{}") > 0);
+    for (int pass = 0; pass < 2; pass++) {
+        struct store_counts counts = kit_counts(&k);
+        CHECK_INT(counts.waiting, 3);
+        CHECK_INT(counts.failed, 1);
+        kit_load(&k, (struct store_load){0}, &rows);
+        CHECK_INT(rows.n, 3);
+        CHECK_INT(rows.row[0].seq, d);
+        CHECK_INT(rows.row[0].attempts, 2);
+        CHECK_STR(rows.id[1], "01X");
+        kit_reopen(&k);
+    }
+    end();
+}
+
+/* Writing what is to be looked at fails: that is the transaction's failure, and the answer comes without it. */
+TEST(a_look_that_cannot_be_prepared_ends_the_transaction)
+{
+    begin();
+    CHECK(kit_put1(&k, "01A", 1, "{}") > 0);
+    kit_reopen(&k);
+    struct store_event e = kit_event("01B", 1, "{}");
+    struct store_put p = {.events = &e, .n = 1, .done = told_put};
+    struct store_admin a = {.kind = STORE_COUNTS, .done = told_admin};
+    fail_settle = true;
+    told[0] = '\0';
+    store_put(k.s, &p);
+    store_admin(k.s, &a);
+    while (strlen(told) < 3) uv_run(&k.loop, UV_RUN_ONCE);
+    fail_settle = false;
+    CHECK_STR(told, "!A1");
+    CHECK_INT(p.result, ERR_FULL);
+    CHECK_INT(e.seq, 0);
+    wait_for_health(false);
+    CHECK(kit_put1(&k, "01B", 1, "{}") > 0);
+    kit_reopen(&k);
+    CHECK_INT(kit_waiting(&k), 2);
+    end();
+}
+
+TEST_MAIN()
