@@ -1,7 +1,7 @@
 /* Splitting a webhook: one walk over the body that checks every byte and keeps views of what the host needs to know.
  *
  * Where a key comes twice the later one counts, also when its value is of the wrong kind and so takes the earlier away:
- * the worker decodes the same bytes with lua-cjson, and host and script must not see two different events. */
+ * the worker decodes the same bytes with the same scanner, and host and script must not see two different events. */
 #include "line/webhook.h"
 
 #include <stdlib.h>

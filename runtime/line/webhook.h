@@ -25,7 +25,7 @@ struct webhook {
 /* 0; ERR_SYNTAX (not JSON, or no events array, or an event that is not an object; *ret_why is static text);
  * ERR_TOOBIG (more than LIMIT_EVENTS_PER_WEBHOOK). Views point into body. ids, chats, types and destinations that hold
  * escapes, are empty or longer than LIMIT_EVENT_ID are treated as absent (none of LINE's is). Of a key that comes twice
- * the last counts, as for lua-cjson. */
+ * the last counts, as it does for the worker. */
 int webhook_split(struct str body, struct webhook *ret, const char **ret_why);
 void webhook_free(struct webhook *w);
 /* The facts of one event by itself, as it comes back from the store: 0 or ERR_SYNTAX. Views point into raw. */
