@@ -120,14 +120,7 @@ static int event_main(lua_State *L)
     buf_trim(&e->body, BODY_KEPT);
     if (!lua_istable(L, -1)) return luaL_error(L, "the event is not a JSON object");
     note_chat(L, e);
-    lua_createtable(L, 0, 3);
-    lua_pushlstring(L, e->id, e->id_n);
-    lua_setfield(L, -2, "id");
-    lua_pushinteger(L, e->attempt);
-    lua_setfield(L, -2, "attempt");
-    lua_pushboolean(L, e->rerun);
-    lua_setfield(L, -2, "rerun");
-    lua_callk(L, 2, 1, (lua_KContext)e, handled_k);
+    lua_callk(L, 1, 1, (lua_KContext)e, handled_k);
     return handled_k(L, LUA_OK, (lua_KContext)e);
 }
 

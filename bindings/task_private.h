@@ -92,7 +92,7 @@ void event_begin(const struct wire_event *w);
 void event_task_ended(struct event *e, enum task_outcome o, struct str why);
 void event_log_failure(const struct event *e, const char *message, struct str why); /* e NULL: of no event */
 size_t events_running(void);
-void event_set_router(int handle_ref); /* registry reference of the router's handle(event, info) */
+void event_set_router(int handle_ref); /* registry reference of the router's handle(event) */
 
 /* ---- worker.c ---- */
 struct wire *worker_wire(void);        /* NULL in unit tests */

@@ -13,7 +13,8 @@
 #include "host/host.h"
 #include "line/webhook.h"
 
-#define CHAT_DEPTH 16        /* events of one chat in memory, so that a flood in one chat leaves room for the others */
+#define CHAT_DEPTH 16        /* events of one chat in memory once half of the room is taken, so that a flood in one chat
+                              * leaves some for the others */
 #define PAGE_ROWS 256        /* events read back from the store at a time */
 #define PAGE_BYTES (4u << 20)
 #define QUEUE_BYTES (64u << 20) /* bodies in memory, whatever --queue says */
@@ -151,12 +152,14 @@ static void chat_append(struct dispatch *d, struct chat *c, struct event *e)
 static bool admit(struct dispatch *d, struct event *e)
 {
     struct chat *c = map_get(&d->chats, e->order);
-    if (c && (c->deep || c->count >= CHAT_DEPTH)) {
+    size_t most = (size_t)d->host->options->queue;
+    bool tight = d->loaded >= most / 2 || d->bytes > QUEUE_BYTES / 2;
+    if (c && (c->deep || (tight && c->count >= CHAT_DEPTH))) {
         c->deep = true;
         event_free(e);
         return true;
     }
-    if (d->loaded >= (size_t)d->host->options->queue || d->bytes > QUEUE_BYTES) return false;
+    if (d->loaded >= most || d->bytes > QUEUE_BYTES) return false;
     if (!c) {
         c = mem_zalloc(sizeof *c);
         c->order = e->order;

@@ -44,12 +44,14 @@ function methods:reply(...)
     misuse("event:reply: a reply takes %d messages, and this would make %d%s", REPLY_MESSAGES, n,
       before > 0 and (" (%d were queued, the first at %s)"):format(before, queue.where[1]) or "")
   end
-  for k, v in pairs(options or {}) do
-    if k ~= "notificationDisabled" then
-      for i = before + 1, n do queue.list[i] = nil end
-      misuse("event:reply: unknown option '%s' (there is notificationDisabled)", k)
+  if options then
+    for k, v in pairs(options) do
+      if k ~= "notificationDisabled" then
+        for i = before + 1, n do queue.list[i] = nil end
+        misuse("event:reply: unknown option '%s' (there is notificationDisabled)", k)
+      end
+      queue.quiet = v
     end
-    queue.quiet = v
   end
   queue.n = n
   local at = where()

@@ -189,8 +189,8 @@ function run(list, from, event, subtype, source)
   return false
 end
 
--- router.handle(event, info)
--- Takes a decoded event and {id=, attempt=, rerun=}; runs inside the event's task. Returns true if a handler ran.
+-- router.handle(event)
+-- Takes a decoded event; runs inside the event's task. Returns true if a handler ran.
 -- Queued replies are sent when it has returned. Raises what the handler or the send raises. Waits.
 function router.handle(event)
   local list = by_type[event.type] or list_for(event.type)
