@@ -52,6 +52,13 @@ static void add_source(void *user, const char *name, struct str bytes)
     lua_setfield(L, -2, name);
 }
 
+/* A command may run without one: the path then is a folder's, with a slash at its end. */
+static bool has_bot(void)
+{
+    const char *path = worker_get()->path;
+    return !*path || path[strlen(path) - 1] != '/';
+}
+
 LJMP static void push_bot(lua_State *L)
 {
     const char *path = worker_get()->path;
@@ -76,6 +83,7 @@ static int load_k(lua_State *L, int status, lua_KContext ctx)
         lua_settop(L, 1);
         lua_getfield(L, 1, "handle");
         event_set_router(luaL_ref(L, LUA_REGISTRYINDEX));
+        if (!has_bot()) return 0;
         push_bot(L);
         return step(L, 0, STEP_BOT);
     case STEP_BOT:

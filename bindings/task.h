@@ -25,9 +25,10 @@ struct worker {
     struct options options;
     struct http_client *client;
     struct worker_page *page;
-    char *bot, *path, *token, *channel, *api_base, *data_api_base; /* settings of START; NUL-terminated, owned */
+    char *bot, *path, *token, *channel, *api_base, *data_api_base, *manager_api_base; /* settings of START; NUL-terminated, owned */
     uint32_t generation, slot;
     bool check;                  /* `moonline check`: load, report, leave */
+    char *command;               /* NULL, or the name of the command this process runs; see lua_command.c */
     bool loading;                /* the bot's top level is running */
 };
 struct worker *worker_get(void); /* the one of this process */

@@ -90,6 +90,7 @@ static void load_ended(const char *why, unsigned handlers, struct str report)
         wire_send_strings(process.wire, WIRE_REFUSED, str_of(why), (struct str){0, 0});
         return leave();
     }
+    if (worker.command) return lua_command_begin(leave);
     if (worker.check) {
         wire_send_strings(process.wire, WIRE_REPORT, report, (struct str){0, 0});
         return leave();
@@ -139,6 +140,8 @@ static int set(struct str name, struct str value)
         {SETTING_CHANNEL, &worker.channel, NULL},
         {SETTING_API_BASE, &worker.api_base, NULL},
         {SETTING_DATA_API_BASE, &worker.data_api_base, NULL},
+        {SETTING_MANAGER_API_BASE, &worker.manager_api_base, NULL},
+        {SETTING_COMMAND, &worker.command, NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!str_is(name, rows[i].name)) continue;
@@ -163,7 +166,7 @@ static const char *setting(struct str name, struct str value)
         return NULL;
     }
     if (str_is(name, SETTING_TOKEN) || str_is(name, SETTING_SECRET)) log_secret(value);
-    if (str_is(name, SETTING_SECRET)) return NULL;
+    if (str_is(name, SETTING_SECRET) || lua_command_setting(name, value)) return NULL;
     if (set(name, value) == 0) return NULL;
     char *n = mem_strndup(name.p, name.n), *v = mem_strndup(value.p, value.n);
     int result = options_set(&worker.options, n, v, error, sizeof error);
@@ -243,8 +246,10 @@ static void close_all(void)
     uv_run(&process.loop, UV_RUN_DEFAULT); /* handles finish closing */
     uv_loop_close(&process.loop);
     sources_free();
+    lua_command_free();
     options_free(&worker.options);
-    char *const texts[] = {worker.bot, worker.path, worker.token, worker.channel, worker.api_base, worker.data_api_base};
+    char *const texts[] = {worker.bot, worker.path, worker.token, worker.channel, worker.api_base, worker.data_api_base,
+                           worker.manager_api_base, worker.command};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
     munmap(worker.page, sizeof *worker.page);
 }

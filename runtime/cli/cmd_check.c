@@ -66,6 +66,7 @@ static void start(struct check *c, const struct options *o, const char *file, co
         {SETTING_MODE, "check"}, {SETTING_TOKEN, ""},  {SETTING_CHANNEL, name},
         /* A bot that calls LINE while it loads must not do so from here. */
         {SETTING_API_BASE, "http://127.0.0.1:9"}, {SETTING_DATA_API_BASE, "http://127.0.0.1:9"},
+        {SETTING_MANAGER_API_BASE, "http://127.0.0.1:9"},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) send_setting(w, settings[i][0], settings[i][1]);
     wire_send(w, WIRE_START, (struct str){"", 0});

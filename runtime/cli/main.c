@@ -28,6 +28,15 @@ const struct command commands[] = {
      "Works on a store in use (through the running moonline) and on a stopped one. --data names the folder; without it,\n"
      ".moonline in the current folder. An ID is a webhookEventId, or the number in the first column of the list.",
      1, 2, command_event},
+    {"call", "[OPERATION [FIELD=VALUE…]]", "call one operation of LINE's API",
+     "Without arguments it lists the operations; `moonline call OPERATION --help` shows the fields of one.\n\n"
+     "  moonline call get_profile userId=U4af4980629…\n"
+     "  moonline call push_message to=U4af… messages:='[{\"type\":\"text\",\"text\":\"hi\"}]'\n"
+     "  moonline call set_rich_menu_image richMenuId=richmenu-88c0… body=@menu.png\n"
+     "  moonline call get_message_content messageId=4448… >photo.jpg\n\n"
+     "FIELD=VALUE is text (numbers and true or false where the field is one), FIELD:=JSON any value, FIELD=@PATH a file.\n"
+     "Credentials come from the environment, or from a .env in the current folder.",
+     0, -1, command_call},
     {"version", "", "print the version", "", 0, 0, command_version},
     {"help", "[COMMAND]", "print this, or everything about a command", "", 0, 1, command_help},
 };
@@ -84,6 +93,17 @@ static int run(const struct command *c, int argc, char **argv)
     return status;
 }
 
+/* `moonline call OPERATION --help`: only the command knows them. */
+static int help_of_operation(const char *name)
+{
+    struct options o;
+    const char *args[] = {name, "--help"};
+    options_defaults(&o);
+    int status = command_call(&o, args, 2);
+    options_free(&o);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 2 && strcmp(argv[1], "worker") == 0) { /* started by the host, never by hand */
@@ -99,6 +119,7 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             const char *about[] = {c->name};
+            if (c->run == command_call && i > 2) return help_of_operation(argv[2]);
             return command_help(NULL, about, 1);
         }
     return run(c, argc - 2, argv + 2);

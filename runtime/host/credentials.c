@@ -9,9 +9,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { SECRET, TOKEN, CHANNEL_ID, API_BASE, DATA_API_BASE, N_NAMES };
+enum { SECRET, TOKEN, CHANNEL_ID, API_BASE, DATA_API_BASE, MANAGER_API_BASE, N_NAMES };
 static const char *const names[N_NAMES] = {"LINE_CHANNEL_SECRET", "LINE_CHANNEL_ACCESS_TOKEN", "LINE_CHANNEL_ID",
-                                           "LINE_API_BASE", "LINE_DATA_API_BASE"};
+                                           "LINE_API_BASE", "LINE_DATA_API_BASE", "LINE_MANAGER_API_BASE"};
 
 static void take(void *user, const char *key, const char *value)
 {
@@ -23,8 +23,9 @@ static void take(void *user, const char *key, const char *value)
         }
 }
 
-static char *without_trailing_slash(char *url)
+char *credentials_base(const char *own, const char *api, const char *usual)
 {
+    char *url = mem_strdup(own && *own ? own : api && *api ? api : usual);
     size_t n = strlen(url);
     while (n && url[n - 1] == '/') url[--n] = 0;
     return url;
@@ -71,11 +72,9 @@ struct credentials *credentials_read(const char *dir, const char *name, char *er
         c->secrets = mem_strdup(values[SECRET]);
         c->token = mem_strdup(values[TOKEN] ? values[TOKEN] : "");
         c->channel = mem_strdup(values[CHANNEL_ID] ? values[CHANNEL_ID] : name);
-        c->api_base = without_trailing_slash(mem_strdup(values[API_BASE] ? values[API_BASE] : "https://api.line.me"));
-        const char *data = values[DATA_API_BASE] ? values[DATA_API_BASE]
-                           : values[API_BASE]    ? values[API_BASE] /* one stand-in plays both hosts */
-                                                 : "https://api-data.line.me";
-        c->data_api_base = without_trailing_slash(mem_strdup(data));
+        c->api_base = credentials_base(values[API_BASE], NULL, "https://api.line.me");
+        c->data_api_base = credentials_base(values[DATA_API_BASE], values[API_BASE], "https://api-data.line.me");
+        c->manager_api_base = credentials_base(values[MANAGER_API_BASE], values[API_BASE], "https://manager.line.biz");
         log_secret(str_of(c->token));
     }
     for (size_t i = 0; i < N_NAMES; i++) free(values[i]);
@@ -97,6 +96,7 @@ struct credentials *credentials_unref(struct credentials *c)
     free(c->channel);
     free(c->api_base);
     free(c->data_api_base);
+    free(c->manager_api_base);
     free(c);
     return NULL;
 }

@@ -9,6 +9,7 @@ struct credentials {
     struct signature_keys *keys;
     char *secrets;            /* as they were given, comma-separated */
     char *token, *channel, *api_base, *data_api_base; /* token may be ""; channel is what retry keys are derived from */
+    char *manager_api_base;
 };
 
 /* dir: where .env is looked for. name: the bot's, the channel of last resort. NULL with one line in error. Every secret
@@ -16,5 +17,8 @@ struct credentials {
 struct credentials *credentials_read(const char *dir, const char *name, char *error, size_t n);
 /* One secret after the other: *at begins with c->secrets; NULL in the end. */
 struct str credentials_next_secret(const char **at);
+/* Where calls to one of LINE's hosts go: to its own variable, else to LINE_API_BASE (one stand-in plays all hosts), else
+ * to LINE. No slash at the end. The caller frees. */
+char *credentials_base(const char *own, const char *api, const char *usual);
 struct credentials *credentials_ref(struct credentials *c); /* a webhook being checked keeps them over a reload */
 struct credentials *credentials_unref(struct credentials *c); /* NULL */

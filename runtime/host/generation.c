@@ -61,6 +61,7 @@ static void send_start(struct slot *s)
         {SETTING_CHANNEL, b->credentials->channel},
         {SETTING_API_BASE, b->credentials->api_base},
         {SETTING_DATA_API_BASE, b->credentials->data_api_base},
+        {SETTING_MANAGER_API_BASE, b->credentials->manager_api_base},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) send_setting(&t, settings[i][0], settings[i][1]);
     const char *at = b->credentials->secrets;

@@ -48,7 +48,7 @@ static void arm(struct wire *w, int events);
 
 static bool type_is_known(unsigned type)
 {
-    return (type >= WIRE_SETTING && type <= WIRE_LEAVE) || (type >= WIRE_LOADED && type <= WIRE_BYE);
+    return (type >= WIRE_SETTING && type <= WIRE_LEAVE) || (type >= WIRE_LOADED && type <= WIRE_STATUS);
 }
 
 /* Hand over every whole frame in the buffer. */

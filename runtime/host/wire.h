@@ -31,6 +31,8 @@ enum wire_type {
     WIRE_REPORT,      /* string json: what `moonline check` prints */
     WIRE_DONE,        /* struct wire_done */
     WIRE_BYE,         /* everything is finished, nothing follows */
+    WIRE_OUTPUT,      /* string "out" or "err", string bytes: what a command prints */
+    WIRE_STATUS,      /* u32: the exit status of a command */
 };
 
 /* Settings that are not options: */
@@ -38,12 +40,18 @@ enum wire_type {
 #define SETTING_PATH "path"              /* absolute path of the bot's first file */
 #define SETTING_GENERATION "generation"  /* decimal */
 #define SETTING_SLOT "slot"              /* decimal, 0 … workers-1 */
-#define SETTING_MODE "mode"              /* "run" or "check" */
+#define SETTING_MODE "mode"              /* "run", "check" or "command" */
 #define SETTING_TOKEN "token"            /* channel access token; may be empty */
 #define SETTING_SECRET "secret"          /* of the channel, one a setting: only so that it can be kept out of the worker's log */
 #define SETTING_CHANNEL "channel"        /* what retry keys are derived from: the channel id, else a digest of the secret */
 #define SETTING_API_BASE "api-base"      /* LINE_API_BASE, default https://api.line.me */
 #define SETTING_DATA_API_BASE "data-api-base"
+#define SETTING_MANAGER_API_BASE "manager-api-base"
+/* Of mode "command"; a SETTING_PATH that ends in a slash says that there is no bot to load, only a folder. */
+#define SETTING_COMMAND "command"         /* name: scripts/command/<name>.lua */
+#define SETTING_ARGUMENT "argument"       /* one a setting, in order */
+#define SETTING_ENVIRONMENT "environment" /* NAME=value, one a setting: the LINE_… variables */
+#define SETTING_TERMINAL "terminal"       /* "yes": standard output is one */
 
 struct wire_event {
     uint64_t seq;
