@@ -17,7 +17,8 @@
     X(CLOSED, 7, "closed by the other side")                                                                           \
     X(USAGE, 8, "wrong usage")                                                                                         \
     X(VERSION, 9, "a version this program does not know")                                                              \
-    X(TIMEOUT, 10, "took too long")
+    X(TIMEOUT, 10, "took too long")                                                                                    \
+    X(SOURCE, 11, "what was to be sent could not be read")
 
 enum err {
 #define X(name, code, text) ERR_##name = -(code),

@@ -8,44 +8,22 @@
  * - libcurl's wish to be run at once is met once a turn for all calls started in it, by an idle handle; its other
  *   timers by a uv timer that is left running too early rather than set anew.
  *
- * libcurl must not be entered from its callbacks: they only note and copy. done() is called between its calls. */
+ * The handles themselves are in http_easy.c. done() is called between libcurl's calls. */
 #include "net/http_client.h"
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "net/http_easy.h"
 #include "net/http_queue.h"
 #include "net/sockets.h"
 
-#define CONNECT_MS 3000
-#define TOTAL_MS 10000
 #define HEADERS_MAX 65536u /* bytes of one answer's headers */
 #define SLOTS_KEPT 128     /* easy handles kept for use again */
-
-enum method { NOT_SET, GET, HEAD, WITH_BODY };
-
-struct slot { /* an easy handle and what was set on it last */
-    CURL *easy;
-    struct http_client *client;
-    struct http_call *call; /* NULL while in the pool */
-    struct origin *origin;     /* whose turn it takes while a call is under way */
-    struct slot *next, **link; /* link: what points here while the call is under way */
-    char *url, *custom, *unix_socket; /* custom: a method libcurl has no option for */
-    CURLU *parsed;                    /* url */
-    enum method method;
-    long connect_ms, total_ms, stall_s;
-    bool status_seen;       /* of the answer whose body is arriving */
-    int stopped;            /* why a callback ended the transfer: ERR_TOOBIG, ERR_CLOSED or 0 */
-    struct curl_slist *list;
-    size_t list_room;
-    char error[CURL_ERROR_SIZE];
-};
 
 struct http_client {
     CURLM *multi;
@@ -56,6 +34,7 @@ struct http_client {
     struct sockets sockets;
     struct slot *free, *busy;
     unsigned n_free;
+    unsigned resuming;         /* of busy */
     size_t active;
     struct http_queue queue;
     unsigned side_by_side; /* calls of one origin that libcurl gets at a time */
@@ -168,44 +147,6 @@ static int on_curl_timer(CURLM *multi, long ms, void *user)
     return 0;
 }
 
-/* ---- bytes ---- */
-
-static size_t on_header(char *p, size_t one, size_t n, void *user)
-{
-    struct slot *slot = user;
-    struct http_call *call = slot->call;
-    (void)one;
-    if (n > 5 && memcmp(p, "HTTP/", 5) == 0) {
-        buf_clear(&call->header_bytes); /* only the last answer's: not those of a proxy or of 100 Continue */
-        slot->status_seen = false;
-    }
-    if (buf_append(&call->header_bytes, p, n)) {
-        slot->stopped = ERR_TOOBIG;
-        return 0;
-    }
-    return n;
-}
-
-static size_t on_body(char *p, size_t one, size_t n, void *user)
-{
-    struct slot *slot = user;
-    struct http_call *call = slot->call;
-    (void)one;
-    if (!slot->status_seen) {
-        long status = 0;
-        curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
-        call->status = (int)status;
-        slot->status_seen = true;
-    }
-    if (call->sink && call->status >= 200 && call->status <= 299) {
-        if (!call->sink(call, p, n))
-            slot->stopped = ERR_CLOSED;
-    } else if (buf_append(&call->answer, p, n)) {
-        slot->stopped = ERR_TOOBIG;
-    }
-    return slot->stopped ? 0 : n;
-}
-
 /* ---- easy handles ---- */
 
 static struct slot *slot_new(struct http_client *c)
@@ -216,46 +157,14 @@ static struct slot *slot_new(struct http_client *c)
         c->n_free--;
         return slot;
     }
-    CURL *e = curl_easy_init();
-    CURLU *parsed = curl_url();
-    if (!e || !parsed)
-        abort(); /* out of memory, as in base/mem.h */
-    slot = mem_zalloc(sizeof *slot);
-    slot->easy = e;
-    slot->parsed = parsed;
+    slot = slot_make(c->ca_file, c->no_proxy);
     slot->client = c;
-    slot->connect_ms = slot->total_ms = slot->stall_s = -1;
-    curl_easy_setopt(e, CURLOPT_PRIVATE, slot);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L); /* also saves libcurl four system calls around every step */
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, slot->error);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, slot);
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(e, CURLOPT_HEADERDATA, slot);
-    curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, c);
-    curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-    curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, c);
-    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
-    if (c->ca_file)
-        curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
-    if (c->no_proxy)
-        curl_easy_setopt(e, CURLOPT_PROXY, "");
+    slot->user_agent = c->user_agent;
+    curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETDATA, c);
+    curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETDATA, c);
     return slot;
-}
-
-static void slot_destroy(struct slot *slot)
-{
-    curl_easy_cleanup(slot->easy);
-    curl_url_cleanup(slot->parsed);
-    free(slot->url);
-    free(slot->custom);
-    free(slot->unix_socket);
-    free(slot->list);
-    free(slot);
 }
 
 /* Take the handle out of its transfer and keep it. */
@@ -271,6 +180,7 @@ static void slot_release(struct slot *slot, struct http_call *call)
         slot->next->link = slot->link;
     call->handle = NULL;
     slot->call = NULL;
+    c->resuming -= slot->resuming;
     c->active--;
     if (c->n_free == SLOTS_KEPT) {
         slot_destroy(slot);
@@ -282,89 +192,6 @@ static void slot_release(struct slot *slot, struct http_call *call)
     }
     struct http_call *waited = http_queue_leave(&c->queue, origin);
     if (waited) begin(c, origin, waited);
-}
-
-/* *have becomes a copy of want. True if they differed. */
-static bool changed(char **have, const char *want)
-{
-    if (*have && want ? strcmp(*have, want) == 0 : !*have && !want)
-        return false;
-    free(*have);
-    *have = want ? mem_strdup(want) : NULL;
-    return true;
-}
-
-static void set_long(struct slot *slot, CURLoption option, long *have, int64_t want)
-{
-    if (*have != want)
-        curl_easy_setopt(slot->easy, option, *have = (long)want);
-}
-
-static void set_method(struct slot *slot, const struct http_call *call)
-{
-    const char *m = call->method;
-    bool post = strcmp(m, "POST") == 0, head = strcmp(m, "HEAD") == 0, get = strcmp(m, "GET") == 0;
-    bool body = call->body || post || strcmp(m, "PUT") == 0 || strcmp(m, "PATCH") == 0;
-    enum method method = body ? WITH_BODY : head ? HEAD : GET;
-    if (method != slot->method)
-        curl_easy_setopt(slot->easy, body ? CURLOPT_POST : head ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
-    slot->method = method;
-    if (changed(&slot->custom, (body ? post : head || get) ? NULL : m))
-        curl_easy_setopt(slot->easy, CURLOPT_CUSTOMREQUEST, slot->custom);
-    if (body) { /* not copied */
-        curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, call->body ? call->body : "");
-        curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(call->body ? call->body_len : 0));
-    }
-}
-
-/* The header list is built in memory of the slot: libcurl only reads it. */
-static void set_headers(struct slot *slot, const struct http_call *call)
-{
-    size_t n = 0;
-    bool typed = false;
-    while (call->headers && call->headers[n])
-        typed |= strncasecmp(call->headers[n++], "Content-Type:", 13) == 0;
-    if (n + 3 > slot->list_room) {
-        slot->list_room = n + 14;
-        slot->list = mem_realloc(slot->list, slot->list_room * sizeof *slot->list);
-    }
-    for (size_t i = 0; i < n; i++)
-        slot->list[i].data = (char *)(uintptr_t)call->headers[i];
-    if (slot->client->user_agent)
-        slot->list[n++].data = slot->client->user_agent;
-    slot->list[n++].data = (char *)(uintptr_t)"Expect:"; /* a round trip for nothing: bodies are small */
-    if (!typed)
-        slot->list[n++].data = (char *)(uintptr_t)"Content-Type:"; /* else libcurl says it is a form */
-    for (size_t i = 0; i < n; i++)
-        slot->list[i].next = i + 1 < n ? &slot->list[i + 1] : NULL;
-    curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->list);
-}
-
-static void set_call(struct slot *slot, struct http_call *call)
-{
-    bool stall = call->sink && call->stall_timeout_ms;
-    if (changed(&slot->url, call->url)) {
-        bool parsed = curl_url_set(slot->parsed, CURLUPART_URL, call->url, 0) == CURLUE_OK;
-        curl_easy_setopt(slot->easy, CURLOPT_URL, call->url);
-        curl_easy_setopt(slot->easy, CURLOPT_CURLU, parsed ? slot->parsed : NULL); /* NULL: libcurl says what is wrong */
-        /* Many calls at once share one HTTP/2 connection instead of opening one each before they know. */
-        curl_easy_setopt(slot->easy, CURLOPT_PIPEWAIT, strncasecmp(call->url, "https:", 6) == 0 ? 1L : 0L);
-    }
-    if (changed(&slot->unix_socket, call->unix_socket))
-        curl_easy_setopt(slot->easy, CURLOPT_UNIX_SOCKET_PATH, slot->unix_socket);
-    set_method(slot, call);
-    set_headers(slot, call);
-    set_long(slot, CURLOPT_CONNECTTIMEOUT_MS, &slot->connect_ms,
-             call->connect_timeout_ms ? call->connect_timeout_ms : CONNECT_MS);
-    set_long(slot, CURLOPT_TIMEOUT_MS, &slot->total_ms, stall ? 0 : call->timeout_ms ? call->timeout_ms : TOTAL_MS);
-    int64_t stall_s = stall ? (call->stall_timeout_ms + 999) / 1000 : 0; /* libcurl counts whole seconds */
-    if (slot->stall_s != stall_s)
-        curl_easy_setopt(slot->easy, CURLOPT_LOW_SPEED_LIMIT, stall ? 1L : 0L);
-    set_long(slot, CURLOPT_LOW_SPEED_TIME, &slot->stall_s, stall_s);
-    slot->call = call;
-    slot->status_seen = false;
-    slot->stopped = 0;
-    slot->error[0] = 0;
 }
 
 /* ---- calls ---- */
@@ -384,19 +211,33 @@ static void finish(struct slot *slot, CURLcode code)
     call->status = (int)status;
     call->ended_ns = clock_ns();
     if (code != CURLE_OK) {
-        const char *text = slot->stopped == ERR_TOOBIG   ? "the answer is larger than allowed"
-                           : slot->stopped == ERR_CLOSED ? "stopped by the receiver"
-                           : *slot->error                ? slot->error
-                                                         : curl_easy_strerror(code);
-        fail(call, slot->stopped ? slot->stopped : code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_IO, text);
+        int why = slot->stopped ? slot->stopped : code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_IO;
+        fail(call, why, slot_error(slot, code));
         curl_easy_getinfo(slot->easy, CURLINFO_REQUEST_SIZE, &sent);
-        call->maybe_sent = sent > 0;
+        call->maybe_sent = why != ERR_SOURCE && (sent > 0 || slot->sends > 1); /* half a body is no request */
     }
     slot_release(slot, call);
     call->done(call);
 }
 
 static void destroy(struct http_client *c);
+
+/* The pieces that were kept go to their sinks, from within libcurl as always. */
+static void resume_waiting(struct http_client *c)
+{
+    for (struct slot *slot = c->resuming ? c->busy : NULL, *next; slot; slot = next) {
+        next = slot->next; /* done() below may end or start others: then the list is gone through again */
+        if (!slot->resuming)
+            continue;
+        slot->resuming = slot->parked = false;
+        c->resuming--;
+        CURLcode code = curl_easy_pause(slot->easy, CURLPAUSE_CONT);
+        if (code != CURLE_OK) {
+            finish(slot, code);
+            next = c->resuming && !c->closing ? c->busy : NULL;
+        }
+    }
+}
 
 /* Hand over what is finished. done() may start, cancel or close. */
 static void collect(struct http_client *c)
@@ -407,6 +248,7 @@ static void collect(struct http_client *c)
     if (c->inside)
         return;
     c->inside = true;
+    resume_waiting(c);
     while (!c->closing && (m = curl_multi_info_read(c->multi, &left))) {
         struct slot *slot = NULL;
         if (m->msg == CURLMSG_DONE && !curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&slot) && slot)
@@ -426,7 +268,7 @@ static void collect(struct http_client *c)
 void http_client_start(struct http_client *c, struct http_call *call)
 {
     call->status = call->result = 0;
-    call->maybe_sent = false;
+    call->maybe_sent = call->resent = false;
     call->error = NULL;
     call->handle = NULL;
     call->next = NULL;
@@ -449,7 +291,7 @@ static void begin(struct http_client *c, struct origin *origin, struct http_call
     call->next = NULL;
     origin->running++;
     slot->origin = origin;
-    set_call(slot, call);
+    slot_set_call(slot, call);
     call->handle = slot;
     slot->link = &c->busy;
     slot->next = c->busy;
@@ -483,6 +325,29 @@ void http_client_cancel(struct http_client *c, struct http_call *call)
             c->active--;
             return;
         }
+}
+
+void http_client_pause(struct http_call *call)
+{
+    struct slot *slot = call->handle;
+    if (!slot)
+        return;
+    slot->paused = true;
+    slot->client->resuming -= slot->resuming;
+    slot->resuming = false;
+}
+
+void http_client_resume(struct http_call *call)
+{
+    struct slot *slot = call->handle;
+    if (!slot)
+        return;
+    slot->paused = false;
+    if (!slot->parked || slot->resuming)
+        return;
+    slot->resuming = true;
+    slot->client->resuming++;
+    uv_idle_start(&slot->client->turn, on_turn);
 }
 
 size_t http_client_active(const struct http_client *c) { return c->active; }
