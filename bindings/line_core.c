@@ -6,6 +6,7 @@
  *   events      the rows of events.def: {type, field, subtypes, sources, reply} each
  *   error_meta  metatable of error objects
  *   content     method table of content objects
+ *   utf16       the functions of line.utf16
  *   near(name, list)   the entry that a mistyped name most likely meant, or nil
  *   where()            "bot.lua:12" of the innermost code of the user's
  *   entry(f)           f behind a C frame: in `return line.push(…)` a Lua function would replace the script's own
@@ -15,6 +16,7 @@
 #include "bindings/line_core.h"
 #include "base/near.h"
 #include "bindings/json.h"
+#include "bindings/lua_modules.h"
 #include "bindings/operation.h"
 
 struct event_row {
@@ -128,6 +130,8 @@ LJMP int luaopen_line_core(lua_State *L)
     lua_setfield(L, -2, "request");
     push_events(L);
     lua_setfield(L, -2, "events");
+    lua_utf16_push(L);
+    lua_setfield(L, -2, "utf16");
     luaL_newmetatable(L, ERROR_OBJECT);
     lua_setfield(L, -2, "error_meta");
     luaL_getmetatable(L, "line.content");

@@ -11,4 +11,5 @@ int luaopen_moonline_log(lua_State *L);   /* lua_log.c: log; print becomes ours 
 void lua_log_warning(void *user, const char *text, int more); /* lua_WarnFunction */
 int luaopen_line_async(lua_State *L);     /* lua_spawn.c: sleep, spawn, all */
 int lua_time_sleep(lua_State *L);         /* lua_time.c: line.sleep(seconds) */
+void lua_utf16_push(lua_State *L);        /* lua_text.c: push the table line.utf16 */
 void lua_time_close(void);                /* the timers kept between sleeps, at the worker's end */
