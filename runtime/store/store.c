@@ -73,6 +73,14 @@ void store_load(struct store *s, struct store_load *l)
     ask(s, call);
 }
 
+void store_kv(struct store *s, struct store_kv *k)
+{
+    struct call *call = call_new(CALL_KV, (struct str){0});
+    buf_init(&k->out, KV_LIST_BYTES + KV_VALUE_MOST + 4 * KV_KEY_MOST);
+    call->u.kv = k;
+    ask(s, call);
+}
+
 static void mark(struct store *s, enum call_kind kind, uint64_t seq, uint32_t value, struct str why)
 {
     if (why.n > LIMIT_ERROR_TEXT) why.n = LIMIT_ERROR_TEXT;
@@ -126,6 +134,13 @@ static void answer(struct call *call)
         call->u.admin->result = call->result;
         if (call->u.admin->done) call->u.admin->done(call->u.admin);
         break;
+    case CALL_KV: {
+        struct buf out = call->u.kv->out; /* k may be gone after done */
+        call->u.kv->result = call->result;
+        call->u.kv->done(call->u.kv);
+        buf_free(&out);
+        break;
+    }
     case CALL_BOT:
     case CALL_FINISH:
     case CALL_ATTEMPTS:

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "base/buf.h"
 #include "store/store.h"
+#include "store/store_kv.h"
 
 /* Rows that outlive the statement they came from. bytes holds id and body of each row, one after the other; the rows'
  * views are set by store_rows_finish(), because bytes moves while it grows. */
@@ -49,6 +50,8 @@ struct store_backend {
     int (*put)(void *b, struct store_event *e); /* sets e->seq, 0 for a duplicate */
     int (*finish)(void *b, uint64_t seq, enum store_outcome outcome, struct str why); /* no such event: 0, no effect */
     int (*attempts)(void *b, uint64_t seq, uint32_t attempts);
+    /* Sets outcome, more and out of k, from scratch: it may be asked again. GET and LIST also outside a transaction. */
+    int (*kv)(void *b, struct store_kv *k);
     int (*probe)(void *b); /* writes something that changes nothing, so that commit shows whether writing works */
 
     /* Write what put may have held back in memory so far: admin sees only what is written. Commit does so itself. */

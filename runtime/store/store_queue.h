@@ -13,7 +13,7 @@
 #include "store/store_backend.h"
 
 /* Marks are what nobody waits for: they may gather, are kept over a failed transaction and are applied again. */
-enum call_kind { CALL_PUT, CALL_LOAD, CALL_ADMIN, CALL_BOT, CALL_FINISH, CALL_ATTEMPTS };
+enum call_kind { CALL_PUT, CALL_LOAD, CALL_ADMIN, CALL_BOT, CALL_KV, CALL_FINISH, CALL_ATTEMPTS };
 
 struct call {
     struct call *next;
@@ -25,6 +25,7 @@ struct call {
         struct store_put *put;
         struct store_load *load;
         struct store_admin *admin;
+        struct store_kv *kv;
     } u;
     const char *bot_name;      /* BOT */
     uint32_t bot_number;

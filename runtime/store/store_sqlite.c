@@ -8,6 +8,7 @@
  *                    slice a transaction, and they change places. So at least that many ids and that much time are
  *                    remembered, over restarts too.
  *     bots, state    names to numbers; where seq and seen stand
+ *     kv, kv_used    keys and values (store_sqlite_kv.c)
  *
  * seq never comes again: numbers are set aside in blocks, in the transaction that uses the first of them; a crash
  * leaves the rest of its block unused.
@@ -27,7 +28,8 @@
 #include "base/mem.h"
 #include "base/options.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
+#define FIRST_WITH_KV 2            /* version 1 knew events only */
 #define APPLICATION_ID 0x4d6f6f6e  /* "Moon": tells our file from anybody else's */
 #define PAGE_BYTES "4096"
 #define CACHE_KIB "1024"
@@ -309,6 +311,17 @@ static int configure(struct lite *b)
                       "PRAGMA mmap_size=0; PRAGMA synchronous=NORMAL;");
 }
 
+/* An older file gets what it lacks, in one transaction with its new version. Its events stay as they are. */
+static int migrate(struct lite *b, int64_t version)
+{
+    if (version >= FIRST_WITH_KV) return 0;
+    auto_free char *make = mem_printf("BEGIN IMMEDIATE; %s PRAGMA user_version=%d; COMMIT;", lite_kv_schema, SCHEMA_VERSION);
+    int r = execute(b, "PRAGMA synchronous=FULL");
+    if (!r) r = execute(b, make);
+    b->full_sync = true;
+    return r;
+}
+
 /* A new file gets its tables; an older or foreign one is told apart here. */
 static int recognise(struct lite *b, char *error, size_t n)
 {
@@ -318,9 +331,9 @@ static int recognise(struct lite *b, char *error, size_t n)
     if (!r) r = pragma_int(b, "SELECT count(*) FROM sqlite_schema", &pages);
     if (r) return r;
     if (pages == 0 && !b->read_only) {
-        auto_free char *make = mem_printf("%s INSERT INTO state VALUES(1, 1, 0, 0, %lld, 0, 0);"
+        auto_free char *make = mem_printf("%s%s INSERT INTO state VALUES(1, 1, 0, 0, %lld, 0, 0);"
                                           "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT;",
-                                          schema, (long long)clock_wall_ms(), APPLICATION_ID, SCHEMA_VERSION);
+                                          schema, lite_kv_schema, (long long)clock_wall_ms(), APPLICATION_ID, SCHEMA_VERSION);
         r = execute(b, "PRAGMA synchronous=FULL");
         if (!r) r = execute(b, make);
         b->full_sync = true;
@@ -335,7 +348,7 @@ static int recognise(struct lite *b, char *error, size_t n)
                  (long long)version, SCHEMA_VERSION);
         return ERR_VERSION;
     }
-    return 0;
+    return b->read_only ? 0 : migrate(b, version);
 }
 
 static int read_state(struct lite *b)
@@ -369,6 +382,7 @@ static int lite_open(const struct store_options *o, void **ret, char *error, siz
     b->path = mem_printf("%s/store.db", o->dir);
     b->dedupe_ms = o->dedupe_ms;
     b->dedupe_ids = o->dedupe_ids;
+    b->kv_most = KV_BOT_MOST;
     b->read_only = o->read_only;
     b->holds = o->durability == DURABILITY_OFF;
     error[0] = '\0';
@@ -408,6 +422,7 @@ const struct store_backend store_sqlite = {
     .put = lite_put,
     .finish = lite_finish,
     .attempts = lite_attempts,
+    .kv = lite_kv,
     .probe = lite_probe,
     .settle = lite_settle,
     .load = lite_load,

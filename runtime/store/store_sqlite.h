@@ -1,6 +1,6 @@
 /* The parts of the SQLite backend: store_sqlite.c (the file, statements, transactions, checkpoints; the only one that
  * knows sqlite3.h), store_sqlite_events.c (in, out, seen), store_sqlite_young.c (events that may be finished before they
- * are written) and store_sqlite_admin.c (looking and mending). */
+ * are written), store_sqlite_admin.c (looking and mending) and store_sqlite_kv.c (keys and values). */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,6 +54,7 @@ struct lite {
     bool holds;                      /* durability off: transactions stay open, new events are held in young */
     struct young young;
     int64_t new_ids;                 /* of this transaction */
+    int64_t kv_most;                 /* KV_BOT_MOST; smaller in tests */
     int frames;                      /* in the WAL and not yet in the file */
     int64_t tend_after_ns;           /* a checkpoint failed: not before this */
     char why[256];
@@ -102,3 +103,7 @@ void lite_held_drop(struct lite *b);                                  /* forget 
 /* ---- store_sqlite_admin.c ---- */
 int lite_bot(void *b, const char *name, uint32_t *ret);
 int lite_admin(void *b, struct store_admin *a, struct store_rows *ret);
+
+/* ---- store_sqlite_kv.c ---- */
+extern const char lite_kv_schema[];                                   /* tables, for a new file or one without them */
+int lite_kv(void *b, struct store_kv *k);

@@ -102,6 +102,7 @@ static bool due(const struct store *s, int64_t now, bool stopping)
 static bool writes(const struct call *c)
 {
     if (c->kind == CALL_ADMIN) return c->u.admin->kind == STORE_RETRY || c->u.admin->kind == STORE_DROP;
+    if (c->kind == CALL_KV) return c->u.kv->verb != KV_GET && c->u.kv->verb != KV_LIST;
     return c->kind == CALL_PUT || c->kind == CALL_BOT;
 }
 
@@ -138,6 +139,7 @@ static int carry_out(struct store *s, struct call *c)
     }
     c->result = c->kind == CALL_PUT   ? put(s, c->u.put)
                 : c->kind == CALL_BOT ? s->backend->bot(s->b, c->bot_name, &c->bot_number)
+                : c->kind == CALL_KV  ? s->backend->kv(s->b, c->u.kv)
                                       : read_or_mend(s, c);
     if (!writes(c)) return 0; /* a failed read is its caller's affair */
     if (c->kind != CALL_PUT) s->operations++;
