@@ -129,10 +129,11 @@ class Embed(Tree):
 
 
 class Runner(Tree):
-    def run_runner(self, *files, timeout="2"):
+    def run_runner(self, *files, timeout="2", again="0"):
         done = subprocess.run([sys.executable, os.path.join(TOP, "build-aux/test-runner"), "--timeout", timeout, *files],
                               cwd=self.dir.name, capture_output=True, text=True, timeout=60, check=False,
-                              env={**os.environ, "TALLY": os.path.join(self.dir.name, "tally"), "TEST_SANITIZED": "0"})
+                              env={**os.environ, "TALLY": os.path.join(self.dir.name, "tally"), "TEST_SANITIZED": "0",
+                                   "TEST_AGAIN": again})
         return done.returncode, done.stdout.splitlines()
 
     def program(self, name, text):
@@ -182,6 +183,16 @@ class Runner(Tree):
         status, lines = self.run_runner("test_a.py", timeout="20")
         self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed"))
         self.assertIn("in test_x", "\n".join(lines))
+
+    def test_a_second_try_is_said_and_counts(self):
+        source = ("import os, unittest\nclass A(unittest.TestCase):\n def test_x(self):\n  seen = os.path.exists('seen')\n"
+                  "  open('seen', 'w').close()\n  self.assertTrue(seen)\n def test_y(self): self.assertTrue(%s)\n")
+        for y, status, last in (("True", 0, "2 passed, 0 failed"), ("False", 1, "1 passed, 1 failed")):
+            self.write("test_a.py", source % y)
+            got, lines = self.run_runner("test_a.py", timeout="30", again="1")
+            self.assertEqual((got, lines[-1]), (status, last))
+            self.assertIn("test_a.py: a second try, alone", lines)
+            os.remove(os.path.join(self.dir.name, "seen"))
 
     def test_broken_python_file_is_a_failure(self):
         self.write("test_a.py", "import nothing_of_this_name\n")
