@@ -12,12 +12,14 @@
  *   entry(f)           f behind a C frame: in `return line.push(…)` a Lua function would replace the script's own
  *                      frame, and errors could not say where they come from
  *   array(t)           t, marked so that its JSON is [] when it is empty
+ *   sha256(bytes)      fingerprint, 64 hexadecimal digits
  *   parameters(f)      number of declared parameters of a Lua function (-1: a C function), whether it takes "…" */
 #include "bindings/line_core.h"
 #include "base/near.h"
 #include "bindings/json.h"
 #include "bindings/lua_modules.h"
 #include "bindings/operation.h"
+#include "line/digest.h"
 
 struct event_row {
     const char *type, *field, *subtypes, *sources, *reply;
@@ -88,6 +90,21 @@ static int core_parameters(lua_State *L)
     return 2;
 }
 
+static int core_sha256(lua_State *L)
+{
+    size_t n;
+    const char *bytes = luaL_checklstring(L, 1, &n);
+    unsigned char sum[DIGEST_SHA256];
+    char hex[2 * DIGEST_SHA256];
+    digest_sha256(bytes, n, sum);
+    for (int i = 0; i < DIGEST_SHA256; i++) {
+        hex[2 * i] = "0123456789abcdef"[sum[i] >> 4];
+        hex[2 * i + 1] = "0123456789abcdef"[sum[i] & 15];
+    }
+    lua_pushlstring(L, hex, sizeof hex);
+    return 1;
+}
+
 static int entry_return(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
@@ -117,7 +134,7 @@ LJMP int luaopen_line_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"near", core_near}, {"where", core_where}, {"parameters", core_parameters}, {"entry", core_entry},
-        {"array", core_array}, {NULL, NULL},
+        {"array", core_array}, {"sha256", core_sha256}, {NULL, NULL},
     };
     call_open(L);
     content_open(L);

@@ -108,6 +108,11 @@ void digest_sha1(const void *p, size_t n, unsigned char ret[DIGEST_SHA1])
     must(EVP_Digest(p, n, ret, NULL, sha1, NULL), "SHA-1");
 }
 
+void digest_sha256(const void *p, size_t n, unsigned char ret[DIGEST_SHA256])
+{
+    must(EVP_Digest(p, n, ret, NULL, EVP_sha256(), NULL), "SHA-256");
+}
+
 bool digest_equal(const unsigned char *a, const unsigned char *b, size_t n)
 {
     return CRYPTO_memcmp(a, b, n) == 0;

@@ -1,5 +1,5 @@
-/* The only door to OpenSSL: HMAC-SHA256 over a stream for any number of keys, SHA-1 for version 5 UUIDs, constant-time
- * comparison and random bytes. */
+/* The only door to OpenSSL: HMAC-SHA256 over a stream for any number of keys, SHA-1 for version 5 UUIDs, SHA-256 for
+ * fingerprints, constant-time comparison and random bytes. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,5 +18,6 @@ struct digest_stream *digest_begin(struct digest_key *k);
 void digest_update(struct digest_stream *s, const void *p, size_t n);
 void digest_end(struct digest_stream *s, unsigned char ret[DIGEST_SHA256]);
 void digest_sha1(const void *p, size_t n, unsigned char ret[DIGEST_SHA1]);
+void digest_sha256(const void *p, size_t n, unsigned char ret[DIGEST_SHA256]);
 bool digest_equal(const unsigned char *a, const unsigned char *b, size_t n); /* constant time */
 void digest_random(void *p, size_t n);
