@@ -13,9 +13,12 @@
  *                      frame, and errors could not say where they come from
  *   array(t)           t, marked so that its JSON is [] when it is empty
  *   sha256(bytes)      fingerprint, 64 hexadecimal digits
+ *   builder(what, type, names, finish), callable(f), note(t), built_at(t)   see builder.h and built.h
  *   parameters(f)      number of declared parameters of a Lua function (-1: a C function), whether it takes "…" */
 #include "bindings/line_core.h"
 #include "base/near.h"
+#include "bindings/builder.h"
+#include "bindings/built.h"
 #include "bindings/json.h"
 #include "bindings/lua_modules.h"
 #include "bindings/operation.h"
