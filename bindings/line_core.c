@@ -137,7 +137,8 @@ LJMP int luaopen_line_core(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"near", core_near}, {"where", core_where}, {"parameters", core_parameters}, {"entry", core_entry},
-        {"array", core_array}, {"sha256", core_sha256}, {NULL, NULL},
+        {"array", core_array}, {"builder", builder_new}, {"callable", builder_callable},
+        {"note", built_note_call}, {"built_at", built_where_call}, {"sha256", core_sha256}, {NULL, NULL},
     };
     call_open(L);
     content_open(L);
