@@ -3,6 +3,8 @@
 #pragma once
 #include <lua.h>
 
+struct wire_kv_answer;
+
 int luaopen_moonline_json(lua_State *L);  /* lua_json.c: json */
 int luaopen_moonline_cjson(lua_State *L); /* lua_json.c: cjson, for existing code */
 int lua_json_encode(lua_State *L);        /* json.encode */
@@ -13,3 +15,6 @@ int luaopen_line_async(lua_State *L);     /* lua_spawn.c: sleep, spawn, all */
 int lua_time_sleep(lua_State *L);         /* lua_time.c: line.sleep(seconds) */
 void lua_utf16_push(lua_State *L);        /* lua_text.c: push the table line.utf16 */
 void lua_time_close(void);                /* the timers kept between sleeps, at the worker's end */
+int luaopen_moonline_store(lua_State *L); /* lua_store.c: store */
+void lua_store_answer(const struct wire_kv_answer *a); /* the host answers a call of it */
+void lua_store_free(void);

@@ -40,6 +40,7 @@ void state_open(void)
     require_open(L);
     add_global(L, "json", luaopen_moonline_json);
     add_global(L, "log", luaopen_moonline_log);
+    require_add(L, "store", luaopen_moonline_store);
     require_add(L, "cjson", luaopen_moonline_cjson);
     require_add(L, "line.async", luaopen_line_async);
     require_add(L, "line.core", luaopen_line_core);
@@ -56,4 +57,5 @@ void state_close(void)
     memory_close();
     json_free();
     lua_json_free();
+    lua_store_free();
 }

@@ -17,6 +17,7 @@
 #include "bindings/memory.h"
 #include "bindings/source.h"
 #include "bindings/worker_private.h"
+#include "host/kv_wire.h"
 
 #define EXIT_UNFIT 70 /* memory is full of what scripts keep; nobody is to blame */
 
@@ -179,6 +180,7 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
 {
     struct str a, b;
     struct wire_event e;
+    struct wire_kv_answer kv;
     const char *error;
     switch (type) {
     case WIRE_SETTING:
@@ -194,6 +196,9 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
     case WIRE_EVENT:
         if (!process.ready || process.leaving || wire_read_event(payload, &e)) break;
         return event_begin(&e);
+    case WIRE_KV_ANSWER:
+        if (!process.started || wire_read_kv_answer(payload, &kv)) break;
+        return lua_store_answer(&kv);
     case WIRE_LEAVE:
         if (payload.n) break;
         return leave();

@@ -10,6 +10,7 @@
 #include "host/bot.h"
 #include "host/credentials.h"
 #include "host/dispatch.h"
+#include "host/kv.h"
 #include "host/snapshot.h"
 
 #define SUSPECTS_IDLE (2 * NS_PER_S)   /* the suspects' process leaves when it had nothing to do this long */
@@ -121,6 +122,9 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
     case WIRE_REFUSED:
         if (wire_read_strings(payload, &a, NULL)) return malformed(s);
         return bot_refused(g, a);
+    case WIRE_KV:
+        if (!kv_frame(s, payload)) malformed(s);
+        return;
     case WIRE_REPORT:
     case WIRE_BYE:
         return;
@@ -142,6 +146,7 @@ static void gone_cb(void *user, const struct worker_end *end)
             F_INT("pid", worker_process_pid(s->process)), F_STR("reason", end->why), F_INT("events", s->n_running));
     }
     s->process = NULL;
+    kv_orphan(s);
     set_state(s, SLOT_EMPTY);
     if (!was_ready && !asked) s->failures++;
     s->retry_at_ns = asked || was_ready ? 0 : clock_ns() + backoff(s->failures - 1);

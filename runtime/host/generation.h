@@ -21,6 +21,8 @@ struct slot {
     struct worker_process *process; /* NULL only when EMPTY */
     struct event *running;          /* list, newest first */
     uint32_t n_running;
+    struct kv_call *kv;             /* what it asked of the store and was not told yet: kv.c's */
+    size_t kv_n, kv_bytes;
     uint32_t failures;              /* in a row, before it was ready: for the backoff */
     int64_t since_ns;               /* of this state */
     int64_t idle_since_ns;          /* suspects' slot: nothing to do since; 0 while busy */

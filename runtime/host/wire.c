@@ -48,6 +48,7 @@ static void arm(struct wire *w, int events);
 
 static bool type_is_known(unsigned type)
 {
+    if (type == WIRE_KV || type == WIRE_KV_ANSWER) return true;
     return (type >= WIRE_SETTING && type <= WIRE_LEAVE) || (type >= WIRE_LOADED && type <= WIRE_STATUS);
 }
 

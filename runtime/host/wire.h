@@ -17,6 +17,8 @@
 #define WIRE_FD 3 /* where a worker finds its end */
 
 enum wire_type {
+    WIRE_KV_ANSWER = 16, /* host to worker: struct wire_kv_answer, of kv_wire.h */
+    WIRE_KV = 31,        /* worker to host: struct wire_kv; each is answered, in order */
     /* host to worker */
     WIRE_SETTING = 1, /* string name, string value: options.def names, and those of wire_setting below; before START */
     WIRE_SOURCE,      /* string path, string bytes: a file of this generation; the worker loads these bytes instead of the disk's */
