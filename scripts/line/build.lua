@@ -4,45 +4,23 @@
 --     line.sticker("446", "1988", {quoteToken = token})
 -- or everything in one table:
 --     line.sticker{packageId = "446", stickerId = "1988", quoteToken = token}
--- It returns a new plain table with LINE's own field names. Nothing is checked here but the shape of the call.
+-- It returns a new plain table with LINE's own field names, which knows the script's line that built it. Nothing is
+-- checked here but the shape of the call; the whole is checked against LINE's limits when it is sent.
+--
+-- The comment above each builder says its form and, behind the arrow, the kind of runtime/line/schema.def that it makes:
+--     -- line.sticker(packageId, stickerId[, more]) → sticker_message
+-- then in sentences what it does, takes beyond the names, returns beyond the kind, and raises beyond a wrong shape.
 
 local core = require "line.core"
 local errors = require "line.errors"
 
 local build = {}
 
-local function copy(into, from)
-  for k, v in pairs(from) do into[k] = v end
-  return into
-end
-
--- build.builder(what, fixed, names[, finish])
--- what: "line.sticker", for messages. fixed: fields that every result has. names: the natural arguments. finish: a
--- function that gets the table before it is returned, and returns what is. Returns the builder.
-function build.builder(what, fixed, names, finish)
-  local n = #names
-  return function(...)
-    local count = select("#", ...)
-    local first = ...
-    local result = copy({}, fixed)
-    if count > n + 1 then
-      errors.misuse("%s: takes %d arguments and a table of more fields, not %d", what, n, count)
-    end
-    -- One table is the form with names, unless it is the value of the first argument itself: a list.
-    if count == 1 and type(first) == "table" and first[1] == nil and (n == 0 or first.type == nil) then
-      copy(result, first)
-    else
-      for i = 1, n do result[names[i]] = (select(i, ...)) end
-      local extra = select(n + 1, ...)
-      if extra ~= nil and type(extra) ~= "table" then
-        errors.misuse("%s: after %s comes a table of more fields, not a %s", what,
-          n > 0 and table.concat(names, ", ") or "nothing", type(extra))
-      end
-      if extra then copy(result, extra) end
-    end
-    return finish and finish(result) or result
-  end
-end
+-- build.builder(what, type, names[, finish])
+-- Takes the name for messages ("line.sticker"), the value of the result's `type` (nil for none), the list of the natural
+-- arguments and a function that gets the table and returns what the builder is to return. Returns the builder, which is
+-- a C function.
+build.builder = core.builder
 
 -- build.group(name, functions[, call])
 -- Returns the table of functions such that reading a name it lacks raises "name.x does not exist (did you mean …?)";
@@ -51,7 +29,6 @@ function build.group(name, functions, call)
   for key, value in pairs(functions) do
     if type(value) == "function" then functions[key] = core.entry(value) end
   end
-  if call then call = core.entry(call) end
   return setmetatable(functions, {
     __index = function(_, key)
       local names = {}
@@ -59,8 +36,23 @@ function build.group(name, functions, call)
       table.sort(names)
       errors.misuse("%s.%s does not exist%s", name, tostring(key), errors.did_you_mean(tostring(key), names))
     end,
-    __call = call and function(_, ...) return call(...) end or nil,
+    __call = call and core.callable(call) or nil,
   })
+end
+
+-- build.list(what, noun, ...)
+-- Takes tables one by one, or one list of them. Returns them as a new list. Raises for what is no table, and for none.
+function build.list(what, noun, ...)
+  local first, list = ..., {}
+  local from = select("#", ...) == 1 and type(first) == "table" and first.type == nil and first or {...}
+  for i, value in ipairs(from) do
+    if type(value) ~= "table" then
+      errors.misuse("%s: %s %d is a %s, not a table", what, noun, i, type(value))
+    end
+    list[i] = value
+  end
+  if #list == 0 then errors.misuse("%s: takes at least one %s", what, noun) end
+  return list
 end
 
 return build

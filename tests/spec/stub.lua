@@ -24,7 +24,7 @@ local function where()
   for level = 2, 100 do
     local info = debug.getinfo(level, "Sl")
     if not info then return "?" end
-    if info.what ~= "C" and not info.source:find("^@scripts/") and not info.source:find("stub.lua", 1, true)
+    if info.what ~= "C" and not info.source:find("^@scripts/") and not info.source:find("/stub", 1, true)
       and not info.source:find("tap.lua", 1, true) then
       return info.short_src:match("[^/]*$") .. ":" .. info.currentline
     end
@@ -69,6 +69,36 @@ function core.entry(f)
 end
 
 function core.array(t) return t end
+require("stub_builder").add(core)
+
+-- The C half of line.utf16, for well-formed text: place[i] = {unit, byte} of every character, and of the end.
+local function places(s)
+  local list, units = {}, 0
+  for byte, code in utf8.codes(s) do
+    list[#list + 1] = {units, byte}
+    units = units + (code > 0xFFFF and 2 or 1)
+  end
+  list[#list + 1] = {units, #s + 1}
+  return list, units
+end
+
+core.utf16 = {len = function(s) return (select(2, places(s))) end, sub = string.sub, from_byte = string.byte}
+
+function core.utf16.to_byte(s, index)
+  local list, units = places(s)
+  if index < 0 or index > units then return nil end
+  for i = #list, 1, -1 do
+    if list[i][1] <= index then return list[i][2] end
+  end
+end
+
+function core.utf16.range(s, index, length)
+  local list, units = places(s)
+  if index < 0 or length < 0 or index >= units then return nil end
+  for _, place in ipairs(list) do
+    if place[1] >= math.min(index + length, units) then return core.utf16.to_byte(s, index), place[2] - 1 end
+  end
+end
 
 function core.request() return {} end
 
