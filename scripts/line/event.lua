@@ -5,6 +5,7 @@ local core = require "line.core"
 local errors = require "line.errors"
 local messages = require "line.messages"
 local send = require "line.send"
+local text = require "line.text"
 
 local inner, misuse = core.inner, errors.misuse
 local collect, where = messages.collect, core.where
@@ -14,14 +15,17 @@ local REPLY_MESSAGES <const> = 5 -- that one reply token takes
 -- Replies that wait for the handler to return: event → {n=, list={}, where={}, quiet=, closed=}
 local queues = setmetatable({}, {__mode = "k"})
 
+local quotes = {text = true, textV2 = true, sticker = true} -- message types with a quoteToken
+
 local methods = {}
 
 local function no_token(event)
   if event.mode == "standby" then
     return "the event is in standby: another module controls this chat, and the bot is to send nothing"
   end
-  return ("an event of type '%s' has no reply token here; event:push sends without one (it costs quota)"):format(
-    tostring(event.type))
+  local gone = event.type == "unfollow" or event.type == "leave" or not event.chat
+  return ("an event of type '%s' has no reply token here%s"):format(tostring(event.type),
+    gone and "" or "; event:push sends without one (it costs quota)")
 end
 
 -- event:reply(message, …[, options])
@@ -59,73 +63,41 @@ function methods:reply(...)
 end
 
 -- event:push(message, …[, options])
--- Like line.push, to the event's chat. Costs quota. Waits.
+-- Like line.push, to the event's chat. Costs quota. Raises where the chat is unknown or gone (unfollow, leave). Waits.
 function methods:push(...)
   local chat = self.chat
   if not chat then misuse("event:push: an event of type '%s' comes from no chat", tostring(self.type)) end
+  if self.type == "unfollow" then misuse("event:push: who blocks the account receives nothing") end
+  if self.type == "leave" then misuse("event:push: the account is no longer in this %s", chat.type) end
   return send.push_as("event:push", chat.id, ...)
 end
 
--- event:profile()
--- Returns the sender's profile {userId=, displayName=, pictureUrl=, …}, in a group or room as its member.
--- Raises when LINE did not say who sent the event. Waits.
-function methods:profile()
-  local s = self.source
-  if not (s and s.userId) then misuse("event:profile: LINE does not say who caused this event") end
-  if s.groupId then
-    return inner.get_group_member_profile({groupId = s.groupId, userId = s.userId}, nil, "event:profile")
-  elseif s.roomId then
-    return inner.get_room_member_profile({roomId = s.roomId, userId = s.userId}, nil, "event:profile")
+-- The message as it quotes: a copy, since the script may use its own again.
+local function quoting(token, m)
+  if type(m) == "string" then return {type = "text", text = m, quoteToken = token} end
+  if type(m) ~= "table" or not quotes[m.type] then
+    misuse("event:quote: only a text or a sticker can quote; the first message is %s",
+      type(m) == "table" and ("of type '%s'"):format(tostring(m.type)) or "a " .. type(m))
   end
-  return inner.get_profile(s.userId, nil, "event:profile")
+  local copy = {}
+  for k, v in pairs(m) do copy[k] = v end
+  copy.quoteToken = copy.quoteToken or token
+  return copy
 end
 
-local has_content = {image = true, video = true, audio = true, file = true}
-
--- event:content()
--- Returns the message's media as a content object: for piece in event:content():chunks() do … end.
--- Waits, also for media that LINE still prepares (30 s at most). Raises for messages without media, and for media that
--- LINE does not keep.
-function methods:content()
-  local m = self.message
-  if not (m and has_content[m.type]) then
-    misuse("event:content: only an image, video, audio or file message has content")
-  end
-  local provider = m.contentProvider
-  if provider and provider.type == "external" then
-    misuse("event:content: LINE does not keep this content; it is at %s", tostring(provider.originalContentUrl))
-  end
-  return inner.get_message_content(m.id, nil, "event:content")
+-- event:quote(message, …[, options])
+-- Like event:reply, with the event's message quoted by the first of them, a string, text or sticker. Raises also for
+-- messages that cannot be quoted (audio, file, location) and for events that are no message. Does not wait.
+function methods:quote(first, ...)
+  if not rawget(self, "replyToken") then misuse("event:quote: %s", no_token(self)) end
+  local m = rawget(self, "message")
+  if type(m) ~= "table" or not m.quoteToken then misuse("event:quote: this event has no message that can be quoted") end
+  methods.reply(self, quoting(m.quoteToken, first), ...)
 end
 
--- event:loading([seconds])
--- Shows moving dots in the one-on-one chat, 20 seconds by default (5 to 60, in steps of 5) or until the next message.
--- Raises in groups and rooms. Waits.
-function methods:loading(seconds)
-  local s = self.source
-  if not s or s.type ~= "user" or not s.userId then
-    misuse("event:loading: the loading animation exists in one-on-one chats only")
-  end
-  return inner.show_loading_animation({chatId = s.userId, loadingSeconds = seconds}, nil, "event:loading")
+for _, more in ipairs{require "line.event_chat", require "line.event_facts", text.methods} do
+  for name, fn in pairs(more) do methods[name] = fn end
 end
-
--- event:mark_read()
--- Shows the message, and all before it, as read. Raises for events without a markAsReadToken. Waits.
-function methods:mark_read()
-  local token = self.message and self.message.markAsReadToken
-  if not token then misuse("event:mark_read: this event has no markAsReadToken") end
-  return inner.mark_messages_as_read_by_token(token, nil, "event:mark_read")
-end
-
--- event:leave()
--- Leaves the group or room. Raises in one-on-one chats. Waits.
-function methods:leave()
-  local s = self.source or {}
-  if s.groupId then return inner.leave_group(s.groupId, nil, "event:leave") end
-  if s.roomId then return inner.leave_room(s.roomId, nil, "event:leave") end
-  misuse("event:leave: there is no group or room to leave")
-end
-
 for name, fn in pairs(methods) do methods[name] = core.entry(fn) end
 
 -- event.chat: {type = "user" | "group" | "room", id = …}; nil when the event comes from none.

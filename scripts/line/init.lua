@@ -6,6 +6,7 @@ local build = require "line.build"
 local messages = require "line.messages"
 local router = require "line.router"
 local send = require "line.send"
+local text = require "line.text"
 require "line.content"
 
 local line = {
@@ -18,6 +19,7 @@ local line = {
   all = async.all,
   flex = messages.flex,
   action = messages.action,
+  utf16 = build.group("line.utf16", text.utf16),
 }
 
 -- Every operation under its own name; then builders and short forms, which share three names with operations

@@ -76,6 +76,7 @@ class Standin:
         self.calls, self.accepted, self.faults, self.gates = [], [], [], []
         self.used_tokens, self.keys = set(), {}
         self.missing, self.contents, self.not_ready = set(), {}, {}
+        self.issued, self.token_life, self.revoked, self.own_token = [], 900, set(), True  # own_token: self.token works
         standin = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -201,7 +202,11 @@ class Standin:
 
     def perform(self, call):
         """status, body (bytes or JSON value), extra headers. Called with the lock held."""
-        if call.headers.get("Authorization") != f"Bearer {self.token}":
+        if "/oauth" in call.path:
+            return self.oauth(call)
+        bearer = (call.headers.get("Authorization") or "").removeprefix("Bearer ")
+        known = bearer == self.token if self.own_token else bearer in self.issued and bearer not in self.revoked
+        if not known:
             return 401, {"message": "the stand-in does not know this token"}, []
         path = urllib.parse.unquote(call.path)
         if send := re.fullmatch(r"/v2/bot/message/(reply|push|multicast|narrowcast|broadcast)", path):
@@ -214,6 +219,9 @@ class Standin:
             return 200, {"userId": found[1], "displayName": "name of " + found[1]}, []
         if found := re.fullmatch(r"/v2/bot/group/([^/]+)/summary", path):
             return 200, {"groupId": found[1], "groupName": "name of " + found[1]}, []
+        if re.fullmatch(r"/v2/bot/(group|room)/[^/]+/members/ids", path):  # two pages
+            first = call.query != "start=page%202"
+            return 200, {"memberIds": ["Ua", "Ub"], "next": "page 2"} if first else {"memberIds": ["Uc"]}, []
         if re.fullmatch(r"/v2/bot/(group|room)/[^/]+/members/count", path):
             return 200, {"count": 3}, []
         if path == "/v2/bot/info":
@@ -222,6 +230,26 @@ class Standin:
             return 202 if "loading" in path else 200, {}, []
         if path == "/v2/bot/echo":  # for line.request: what came, told back
             return 200, {"method": call.method, "query": call.query, "body": call.body.decode()}, []
+        return 404, {"message": "Not found"}, []
+
+    def oauth(self, call):
+        """Tokens: issued without a look at who asks (tests look at the forms), numbered, verified, revoked, listed."""
+        form = dict(urllib.parse.parse_qsl(call.body.decode() or call.query))
+        token = form.get("access_token")
+        if call.path in ("/oauth2/v3/token", "/oauth2/v2.1/token"):
+            self.issued.append(f"hush-issued-token-{len(self.issued) + 1}-of-the-stand-in")
+            answer = {"token_type": "Bearer", "access_token": self.issued[-1], "expires_in": self.token_life}
+            return 200, {**answer, **({"key_id": f"kid{len(self.issued)}"} if "v2.1" in call.path else {})}, []
+        if call.path == "/oauth2/v2.1/tokens/kid":
+            return 200, {"kids": [f"kid{n + 1}" for n, t in enumerate(self.issued) if t not in self.revoked]}, []
+        if call.path in ("/oauth2/v2.1/verify", "/v2/oauth/verify"):
+            mine = self.issued if "v2.1" in call.path else [self.token]
+            if token in mine and token not in self.revoked:
+                return 200, {"client_id": "1234567890", "expires_in": 4711, "scope": "profile chat_message.write"}, []
+            return 400, {"error": "invalid_request", "error_description": "The access token expired"}, []
+        if call.path in ("/oauth2/v2.1/revoke", "/v2/oauth/revoke"):
+            self.revoked.add(token)
+            return 200, b"", []
         return 404, {"message": "Not found"}, []
 
     def send(self, call, kind):
