@@ -183,20 +183,10 @@ static void headers_set(struct api_call *c)
 
 static void call_done(struct http_call *h);
 
-static bool stream_sink(struct http_call *h, const char *p, size_t n)
-{
-    struct api_call *c = h->user;
-    if (h->status == 202) return true; /* not ready: whatever stands there is not the content */
-    if (buf_append(&c->stream, p, n)) {
-        c->overflow = true; /* the script reads too slowly: better an error than all memory */
-        return false;
-    }
-    call_news(c);
-    return true;
-}
-
 static void attempt_start(struct api_call *c)
 {
+    c->skip = c->came;
+    c->paused = false;
     c->http = (struct http_call){
         .answer = c->http.answer, /* memory of the attempt or call before; the client clears it */
         .header_bytes = c->http.header_bytes,
@@ -205,10 +195,11 @@ static void attempt_start(struct api_call *c)
         .headers = c->headers,
         .body = c->has_body ? (c->body.data ? c->body.data : "") : NULL,
         .body_len = c->has_body ? c->body.len : 0,
+        .once = !c->idempotent && !c->reply && strcmp(c->verb, "POST") == 0, /* a reply is safe: its token works once */
         .timeout_ms = c->timeout_ms,
         .stall_timeout_ms = c->streaming ? (c->timeout_ms ? c->timeout_ms : 10000) : 0,
         .max_answer = LIMIT_API_ANSWER,
-        .sink = c->streaming ? stream_sink : NULL,
+        .sink = c->streaming ? content_sink : NULL,
         .done = call_done,
         .user = c,
     };
@@ -258,8 +249,9 @@ static int64_t next_attempt(struct api_call *c)
         limit = c->ready_limit_ms;
     } else {
         bool trouble = status >= 500 || c->http.result == ERR_IO || c->http.result == ERR_TIMEOUT;
-        if (!trouble || !c->idempotent || c->stream.len || c->attempt >= CALL_TRIES) return -1;
-        wait = jitter((int64_t)BACKOFF_MS << (c->attempt - 1));
+        unsigned failed = c->attempt - c->limited - c->not_ready;
+        if (!trouble || !c->idempotent || failed >= CALL_TRIES) return -1;
+        wait = jitter((int64_t)BACKOFF_MS << (failed - 1));
     }
     return limit > 0 && spent + wait >= limit ? -1 : wait;
 }
@@ -278,7 +270,7 @@ static void record(const struct api_call *c, int64_t again_ms)
             F_VIEW("request_id", id), F_INT("attempt", c->attempt), F_INT("in_ms", again_ms),
             F_STR("error", h->result ? h->error : NULL));
     if (c->counted_as_sent)
-        LOG(INFO, "reply counts as sent: an earlier run of this event has used the token", F_VIEW("request_id", id));
+        LOG(INFO, "reply counts as sent: an earlier attempt has used the token", F_VIEW("request_id", id));
 }
 
 static void call_done(struct http_call *h)
@@ -286,7 +278,7 @@ static void call_done(struct http_call *h)
     struct api_call *c = h->user;
     c->running = false;
     int64_t again = next_attempt(c);
-    c->counted_as_sent = c->reply && c->rerun && h->result == 0 && h->status == 400 &&
+    c->counted_as_sent = c->reply && (c->rerun || h->resent) && h->result == 0 && h->status == 400 &&
                          answer_says(c, "Invalid reply token");
     record(c, again);
     if (again >= 0) {
@@ -310,6 +302,7 @@ void call_stop(struct api_call *c)
 {
     if (c->running && worker_get()->client) http_client_cancel(worker_get()->client, &c->http);
     if (c->timer_made && !uv_is_closing((uv_handle_t *)&c->timer)) uv_timer_stop(&c->timer);
+    c->stopped = c->stopped || !c->finished;
     c->running = false;
     c->pending = false;
     c->finished = true;

@@ -35,8 +35,11 @@ struct api_call {
     int64_t timeout_ms;          /* of one attempt; 0: 10 s */
     /* streams only (content.c) */
     bool streaming, overflow;
+    bool paused;                 /* LINE is to send no more until the reader has caught up */
+    bool stopped;                /* ended from here, before its end or with bytes unread */
     struct buf stream;           /* bytes that came and were not read yet: from taken on */
-    size_t taken;
+    size_t taken, wanted;        /* wanted: bytes the waiting reader needs */
+    int64_t came, skip;          /* in all; of a further attempt, those to leave out because they came before */
     int64_t ready_limit_ms;      /* how long "202, not ready" is waited for */
     /* out, once finished */
     bool finished;               /* no attempt under way, none to come */
@@ -73,6 +76,9 @@ void call_news(struct api_call *c);
 /* End a call at once: no more bytes, no more attempts. */
 void call_stop(struct api_call *c);
 void call_free(struct api_call *c); /* from __gc of the box */
+
+/* ---- content.c: the stream's side of the HTTP client ---- */
+bool content_sink(struct http_call *h, const char *p, size_t n);
 
 /* ---- call_answer.c ---- */
 

@@ -122,14 +122,16 @@ LJMP int call_raise(lua_State *L, struct api_call *c, int what, int where)
     push_object(L, c, what, where);
     int object = lua_gettop(L);
     if (c->overflow) {
-        lua_pushfstring(L, "more than %d bytes had come and were not read: read faster, or read in pieces",
-                        (int)c->stream.max);
+        lua_pushliteral(L, "more bytes came than were asked for");
     } else if (!has_status(c)) {
         lua_pushfstring(L, "no answer from LINE: %s%s",
                         c->http.result ? (c->http.error ? c->http.error : err_text(c->http.result)) : "stopped",
                         c->http.result && c->http.maybe_sent ? " (the request may have been carried out)" : "");
     } else if (c->streaming && c->http.status == 202) {
-        lua_pushstring(L, "LINE has not prepared this content yet: try again later");
+        lua_pushfstring(L, "LINE had not prepared this content after %d s: wait longer with ready_timeout, or try again later",
+                        (int)((c->ready_limit_ms + 500) / 1000));
+    } else if (c->streaming && call_ok(c)) {
+        lua_pushliteral(L, "the connection broke, and on the next one the content was shorter than before");
     } else if (decode(L, c) && lua_istable(L, -1) && take_message(L, object, lua_gettop(L))) {
         lua_pop(L, 1); /* the body; message is in its place */
         lua_pushnil(L);

@@ -17,6 +17,7 @@
  *   parameters(f)      number of declared parameters of a Lua function (-1: a C function), whether it takes "…" */
 #include "bindings/line_core.h"
 #include "base/near.h"
+#include "bindings/files.h"
 #include "bindings/builder.h"
 #include "bindings/built.h"
 #include "bindings/json.h"
@@ -159,5 +160,6 @@ LJMP int luaopen_line_core(lua_State *L)
     lua_getfield(L, -1, "__index");
     lua_remove(L, -2);
     lua_setfield(L, -2, "content");
+    content_save_open(L);
     return 1;
 }

@@ -75,17 +75,17 @@ static void settle_fields(lua_State *L, const struct operation *o)
     lua_replace(L, ARG_FIELDS);
 }
 
-static void option_timeout(lua_State *L, struct api_call *c)
+static int64_t option_seconds(lua_State *L, const char *name)
 {
     double s = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
     if (!(s > 0 && s <= 3600))
-        call_misuse(L, "%s: timeout must be a number of seconds above 0", lua_tostring(L, ARG_WHAT));
-    c->timeout_ms = (int64_t)(s * 1000 + 0.5);
+        call_misuse(L, "%s: %s must be a number of seconds above 0", lua_tostring(L, ARG_WHAT), name);
+    return (int64_t)(s * 1000 + 0.5);
 }
 
 LJMP void operation_options(lua_State *L, struct api_call *c, bool takes_key)
 {
-    static const char *const names[] = {"timeout", "retry_key"};
+    const char *const names[] = {"timeout", takes_key ? "retry_key" : NULL, c->streaming ? "ready_timeout" : NULL};
     const char *what = lua_tostring(L, ARG_WHAT), *own = NULL;
     bool none = false;
     if (!lua_isnoneornil(L, ARG_OPTIONS)) {
@@ -95,7 +95,9 @@ LJMP void operation_options(lua_State *L, struct api_call *c, bool takes_key)
         while (lua_next(L, ARG_OPTIONS)) {
             const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
             if (strcmp(key, "timeout") == 0) {
-                option_timeout(L, c);
+                c->timeout_ms = option_seconds(L, key);
+            } else if (strcmp(key, "ready_timeout") == 0 && c->streaming) {
+                c->ready_limit_ms = option_seconds(L, key);
             } else if (strcmp(key, "retry_key") == 0 && takes_key) {
                 none = lua_isboolean(L, -1) && !lua_toboolean(L, -1);
                 own = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL; /* the table keeps it */
@@ -104,7 +106,7 @@ LJMP void operation_options(lua_State *L, struct api_call *c, bool takes_key)
                     call_misuse(L, "%s: retry_key must be a UUID (123e4567-e89b-12d3-a456-426614174000) or false",
                                 what);
             } else {
-                operation_unknown(L, "option", key, names, takes_key ? 2 : 1);
+                operation_unknown(L, "option", key, names, 3);
             }
             lua_pop(L, 1);
         }

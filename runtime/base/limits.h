@@ -15,7 +15,7 @@
 #define LIMIT_LOG_LINE 16384u               /* a traceback fits */
 #define LIMIT_ERROR_TEXT 8192u              /* what is kept of a handler's error */
 #define LIMIT_API_ANSWER (8u << 20)         /* an answer of LINE that is read into memory; content is streamed */
-#define LIMIT_CONTENT_WAITING (16u << 20)   /* media that came and was not read yet: a script slower than the network */
+#define LIMIT_CONTENT_READ (16u << 20)      /* what content:read(n) may ask for at once; more belongs into a file */
 #define LIMIT_API_REQUEST (2u << 20)        /* LINE refuses more with 413 (its documentation, status codes) */
 #define LIMIT_WATCHED_DIRS 4096             /* inotify watches of one bot */
 #define LIMIT_BOTS 64

@@ -8,6 +8,8 @@
 #include "bindings/call.h"
 #include "bindings/json.h"
 #include "bindings/line_core.h"
+#include "bindings/source.h"
+#include "bindings/trace.h"
 #include "test.h"
 
 /* ---- stand-ins: HTTP client ---- */
@@ -20,7 +22,7 @@ struct answer {
 
 static struct fake {
     const struct answer *answers;  /* in order; the last one is repeated */
-    unsigned n, used, cancelled;
+    unsigned n, used, cancelled, paused, resumed;
     struct http_call *under_way;
     char seen[8][1024];            /* "METHOD URL\nheader\n…\n\nbody" of each attempt */
     int counted[8];                /* statuses given to the metrics */
@@ -45,6 +47,9 @@ void http_client_cancel(struct http_client *client, struct http_call *c)
     if (fake.under_way == c) fake.under_way = NULL;
     fake.cancelled++;
 }
+
+void http_client_pause(struct http_call *c) { (void)c, fake.paused++; }
+void http_client_resume(struct http_call *c) { (void)c, fake.resumed++; }
 
 void http_call_free(struct http_call *c)
 {
@@ -94,8 +99,12 @@ static lua_State *task_L;
 static struct wait *waiting;
 static bool woken, is_event, is_rerun;
 static unsigned calls_made;
+static char save_folder[] = "/tmp/moonline-save-XXXXXX";
 
 struct worker *worker_get(void) { return &worker; }
+const char *sources_folder(void) { return save_folder; }
+bool chunk_is_ours(const char *source) { return source[0] == '@' && source[1] == '@'; }
+const char *trace_source(const lua_Debug *ar) { return ar->short_src; }
 void worker_count_call(unsigned operation, int status, int64_t ns)
 {
     (void)ns;
@@ -414,7 +423,7 @@ TEST(content_comes_in_pieces)
     start();
     CHECK_STR(RUN("local c <close> = op.get_message_content('9') local a = c:read(3) local t = {a} "
                   "while true do local p = c:read() if not p then break end t[#t + 1] = p end "
-                  "return table.concat(t) .. #a .. c:type() .. c:size() .. tostring(c:read())",
+                  "return table.concat(t) .. #a .. c:type() .. c:length() .. tostring(c:read())",
                   {200, 0, "content-type: image/png\ncontent-length: 10\n", "0123456789", false}),
               "01234567893image/png10nil");
     CHECK(strstr(fake.seen[0], "GET http://data/v2/bot/message/9/content\n") == fake.seen[0]);
