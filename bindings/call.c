@@ -1,10 +1,13 @@
 /* The life of one API call: attempts, waits between them, retry keys, records. See call.h. What may be repeated:
  *
  *   no connection, timeout, 5xx   GETs, and sends with a retry key; CALL_TRIES attempts, about 0.2 s and 0.4 s apart
- *   429 for the rate              everything, 1 s, 2 s, 4 s … apart: LINE has not carried it out
- *   429 for the monthly quota     nothing: waiting does not help
+ *   401                           everything, once, with a renewed token (call_token.c): LINE has not carried it out
+ *   429 for the rate              everything, 1 s, 2 s, 4 s … apart, and in its turn (call_rate.c)
+ *   429, too many under way       likewise
+ *   429 for the monthly quota, or too many messages to one user    nothing: waiting does not help
  *   202 to a download             until it is ready, or ready_limit_ms */
-#include "bindings/call.h"
+#include "bindings/call_private.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/err.h"
@@ -12,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "line/digest.h"
+#include "line/refusal.h"
 
 #define CALL_BOX "line.call"
 #define POOL_MAX 256           /* boxes kept; beyond, the garbage collector has them */
@@ -20,10 +24,11 @@
 #define RATE_WAIT_MS 1000
 #define RATE_WAITS 6           /* 1 + 2 + 4 + 8 + 16 + 32 s; the handler's time ends it first */
 #define READY_WAIT_MS 1000
+#define PATIENCE_MS 60000      /* of a call that no handler's limit ends */
 
 static int pool_ref = LUA_NOREF; /* table of boxes in the registry */
 static int pool_n;
-static char *authorization;      /* "Authorization: Bearer …", made once; never logged */
+struct call_sends call_sends;
 
 struct box {
     struct api_call *c;
@@ -37,7 +42,9 @@ void call_free(struct api_call *c)
 {
     if (!c) return;
     call_stop(c);
+    call_token_drop(c);
     http_call_free(&c->http);
+    http_upload_free(&c->upload);
     buf_free(&c->url);
     buf_free(&c->body);
     buf_free(&c->extra);
@@ -62,6 +69,8 @@ static void call_reset(struct api_call *c)
 {
     struct buf keep[] = {c->url, c->body, c->extra, c->stream, c->http.answer, c->http.header_bytes};
     bool timer_made = c->timer_made;
+    call_token_drop(c);
+    http_upload_free(&c->upload);
     /* The timer, the last member, stays as it is: libuv has it in its lists. */
     memset(c, 0, offsetof(struct api_call, timer));
     c->timer_made = timer_made;
@@ -143,7 +152,7 @@ LJMP void call_open(lua_State *L)
 LJMP void call_put_base(lua_State *L, struct api_call *c, enum operation_host host)
 {
     const struct worker *w = worker_get();
-    const char *base = host == HOST_DATA ? w->data_api_base : w->api_base;
+    const char *base = host == HOST_DATA ? w->data_api_base : host == HOST_MANAGER ? w->manager_api_base : w->api_base;
     size_t n = strlen(base);
     if (n > 0 && base[n - 1] == '/') n--;
     if (buf_append(&c->url, base, n)) call_misuse(L, "the base URL is too long");
@@ -166,12 +175,10 @@ void call_retry_key(struct api_call *c, const char *own)
     c->idempotent = true;
 }
 
+/* All but the token's line, which is the first and comes with each attempt. */
 static void headers_set(struct api_call *c)
 {
-    unsigned n = 0;
-    const char *token = worker_get()->token;
-    if (!authorization && token) authorization = mem_printf("Authorization: Bearer %s", token);
-    if (!c->own_authorization && authorization) c->headers[n++] = authorization;
+    unsigned n = c->own_authorization ? 0 : 1;
     if (c->json) c->headers[n++] = "Content-Type: application/json";
     if (c->keyed) c->headers[n++] = c->retry_line;
     for (const char *p = c->extra.data, *end = p + c->extra.len; p && p < end && n < CALL_HEADERS; p += strlen(p) + 1)
@@ -183,7 +190,7 @@ static void headers_set(struct api_call *c)
 
 static void call_done(struct http_call *h);
 
-static void attempt_start(struct api_call *c)
+void call_attempt(struct api_call *c)
 {
     c->skip = c->came;
     c->paused = false;
@@ -195,9 +202,10 @@ static void attempt_start(struct api_call *c)
         .headers = c->headers,
         .body = c->has_body ? (c->body.data ? c->body.data : "") : NULL,
         .body_len = c->has_body ? c->body.len : 0,
+        .upload = c->uploading ? &c->upload : NULL,
         .once = !c->idempotent && !c->reply && strcmp(c->verb, "POST") == 0, /* a reply is safe: its token works once */
         .timeout_ms = c->timeout_ms,
-        .stall_timeout_ms = c->streaming ? (c->timeout_ms ? c->timeout_ms : 10000) : 0,
+        .stall_timeout_ms = c->streaming || c->uploading ? (c->timeout_ms ? c->timeout_ms : 10000) : 0,
         .max_answer = LIMIT_API_ANSWER,
         .sink = c->streaming ? content_sink : NULL,
         .done = call_done,
@@ -208,10 +216,63 @@ static void attempt_start(struct api_call *c)
     http_client_start(worker_get()->client, &c->http);
 }
 
-static void timer_fired(uv_timer_t *t) { attempt_start(t->data); }
-
-static void attempt_later(struct api_call *c, int64_t ms)
+void call_go(struct api_call *c)
 {
+    if (call_token_take(c) != TOKEN_READY) return;
+    c->refused_token = false;
+    if (call_rate_turn(c)) call_attempt(c);
+}
+
+void call_give_up(struct api_call *c, const char *kind, const char *text)
+{
+    if (kind) {
+        c->gave_up = kind;
+        snprintf(c->http.error_text, sizeof c->http.error_text, "%s", text);
+        c->http.error = c->http.error_text;
+    }
+    c->finished = true;
+    call_news(c);
+}
+
+int64_t call_patience_ms(const struct api_call *c)
+{
+    int64_t limit = worker_get()->options.handler_limit, spent = (clock_ns() - c->first_ns) / NS_PER_MS;
+    if (limit <= 0) limit = PATIENCE_MS;
+    limit = limit > spent ? limit - spent : 0;
+    return c->timeout_ms && c->timeout_ms < limit ? c->timeout_ms : limit;
+}
+
+/* ---- lists of those that wait ---- */
+
+void call_list_add(struct call_list *l, struct api_call *c)
+{
+    c->list = l;
+    c->next = NULL;
+    c->prev = l->last;
+    *(l->last ? &l->last->next : &l->first) = c;
+    l->last = c;
+    l->n++;
+}
+
+void call_list_remove(struct api_call *c)
+{
+    struct call_list *l = c->list;
+    if (!l) return;
+    *(c->prev ? &c->prev->next : &l->first) = c->next;
+    *(c->next ? &c->next->prev : &l->last) = c->prev;
+    c->list = NULL;
+    l->n--;
+}
+
+static void timer_fired(uv_timer_t *t)
+{
+    struct api_call *c = t->data;
+    c->fired(c);
+}
+
+void call_later(struct api_call *c, int64_t ms, void (*fired)(struct api_call *c))
+{
+    c->fired = fired;
     if (!c->timer_made) {
         uv_timer_init(worker_get()->loop, &c->timer);
         c->timer_made = true;
@@ -240,9 +301,12 @@ static int64_t next_attempt(struct api_call *c)
     int status = c->http.result == 0 ? c->http.status : 0;
     int64_t spent = (clock_ns() - c->first_ns) / NS_PER_MS, wait = -1, limit = worker_get()->options.handler_limit;
     if (status == 429) {
-        if (answer_says(c, "monthly limit") || c->limited == RATE_WAITS) return -1;
+        const char *kind = refusal_kind(429, c->name, buf_str(&c->http.answer));
+        if (strcmp(kind, "quota") == 0 || strcmp(kind, "user") == 0 || c->limited == RATE_WAITS) return -1;
+        if (strcmp(kind, "rate") == 0) call_rate_exceeded(c);
         wait = RATE_WAIT_MS << c->limited++;
         wait += jitter(wait / 4);
+        c->retry_after_ms = wait;
     } else if (c->streaming && status == 202) {
         wait = READY_WAIT_MS << (c->not_ready < 2 ? c->not_ready : 2);
         c->not_ready++;
@@ -273,18 +337,32 @@ static void record(const struct api_call *c, int64_t again_ms)
         LOG(INFO, "reply counts as sent: an earlier attempt has used the token", F_VIEW("request_id", id));
 }
 
+/* How often each kind of send was accepted, for the cached quota. */
+static void count_send(const struct api_call *c)
+{
+    if (c->row >= operations_n || !operations[c->row].retry_key || c->http.status < 200 || c->http.status > 299) return;
+    if (strcmp(c->name, "push_message") == 0) call_sends.pushes++;
+    else call_sends.others++;
+}
+
 static void call_done(struct http_call *h)
 {
     struct api_call *c = h->user;
     c->running = false;
+    if (h->result == 0 && h->status == 401 && call_token_refused(c)) {
+        c->attempt--;
+        record(c, 0);
+        return;
+    }
     int64_t again = next_attempt(c);
     c->counted_as_sent = c->reply && (c->rerun || h->resent) && h->result == 0 && h->status == 400 &&
                          answer_says(c, "Invalid reply token");
     record(c, again);
     if (again >= 0) {
-        attempt_later(c, again);
+        call_later(c, again, call_go);
         return;
     }
+    if (h->result == 0) count_send(c);
     c->finished = true;
     call_news(c);
 }
@@ -300,6 +378,11 @@ void call_news(struct api_call *c)
 
 void call_stop(struct api_call *c)
 {
+    bool first = c->reserved;
+    struct call_list *list = c->list;
+    call_list_remove(c);
+    c->reserved = false;
+    if (first && list) call_rate_left(c->row); /* the next one's turn to reserve */
     if (c->running && worker_get()->client) http_client_cancel(worker_get()->client, &c->http);
     if (c->timer_made && !uv_is_closing((uv_handle_t *)&c->timer)) uv_timer_stop(&c->timer);
     c->stopped = c->stopped || !c->finished;
@@ -324,11 +407,12 @@ LJMP int call_start(lua_State *L, struct api_call *c, const char *what, lua_KFun
 {
     const struct task *t = task_current();
     task_check_can_wait(L, what);
-    if (!worker_get()->token && !c->own_authorization)
-        return call_misuse(L, "%s: there is no channel access token: set LINE_CHANNEL_ACCESS_TOKEN", what);
     c->rerun = t && (task_rerun(t) || task_attempt(t) > 1);
     headers_set(c);
     c->first_ns = clock_ns();
-    attempt_start(c);
+    if (call_token_take(c) == TOKEN_NONE)
+        return call_misuse(L, "%s: there is no channel access token: set LINE_CHANNEL_ACCESS_TOKEN, or LINE_CHANNEL_ID", what);
+    if (!c->list && !c->finished && call_rate_turn(c)) call_attempt(c);
+    if (c->finished) return k(L, LUA_OK, ctx); /* refused before it began: nobody will wake us */
     return call_wait(L, c, k, ctx);
 }

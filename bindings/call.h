@@ -25,6 +25,8 @@ struct api_call {
     const char *name, *verb;     /* static, or as long as the box's coroutine: for the log */
     const char *fixed_url;       /* NULL: url holds it */
     struct buf url, body;
+    struct http_upload upload;   /* the body in place of `body`, when uploading */
+    bool uploading;
     struct buf extra;            /* header lines of line.request, each with its NUL */
     bool has_body, json;         /* json: say so in Content-Type */
     bool idempotent;             /* may be repeated by itself: a GET, or a send with a retry key */
@@ -43,7 +45,15 @@ struct api_call {
     int64_t ready_limit_ms;      /* how long "202, not ready" is waited for */
     /* out, once finished */
     bool finished;               /* no attempt under way, none to come */
+    const char *gave_up;         /* it ended without an answer that counts: the kind of error, http.error says more; else NULL */
+    int64_t retry_after_ms;      /* a refusal for the rate: when it may be tried again; 0: unknown */
     /* private */
+    struct call_auth *auth;      /* the token of the attempt; a reference */
+    bool renewed, refused_token; /* a 401 has cost a renewal already; the last attempt ended with one */
+    bool reserved;               /* has its place in the bucket's time */
+    struct call_list *list;      /* where it waits; NULL */
+    struct api_call *next, *prev;
+    void (*fired)(struct api_call *c);
     bool running, pending, rerun, timer_made;
     bool counted_as_sent;        /* a re-run's reply whose token was used up by the first run */
     unsigned attempt, limited, not_ready;
@@ -79,6 +89,20 @@ void call_free(struct api_call *c); /* from __gc of the box */
 
 /* ---- content.c: the stream's side of the HTTP client ---- */
 bool content_sink(struct http_call *h, const char *p, size_t n);
+
+/* ---- call_token.c, call_rate.c: the worker's side ---- */
+
+/* host_renews: the host issues the token, so a call may wait for it, and ask(token) tells that LINE refused one. */
+void call_token_settings(bool host_renews, void (*ask)(struct str token));
+/* A TOKEN frame. */
+void call_token_news(struct str token, struct str why);
+/* Buckets shared with the other workers of the channel; fd may be any number, or closed. */
+void call_rates_open(int fd);
+/* Sends that LINE accepted in this process: pushes to one chat, and all others. */
+struct call_sends {
+    uint64_t pushes, others;
+};
+extern struct call_sends call_sends;
 
 /* ---- call_answer.c ---- */
 

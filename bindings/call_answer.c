@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "bindings/call.h"
 #include "bindings/json.h"
+#include "line/refusal.h"
 
 #define SHOWN 160 /* bytes of an answer that is not JSON which an error repeats */
 
@@ -93,12 +94,32 @@ static bool take_message(lua_State *L, int object, int body)
     return false;
 }
 
+/* What kind of failure it was, for scripts to branch on: refusal_kind's, or "timeout" and "network" without an answer,
+ * "token" and "rate" for what was given up before LINE was asked. */
+static const char *kind_of(const struct api_call *c)
+{
+    if (c->gave_up) return c->gave_up;
+    if (has_status(c)) return refusal_kind(c->http.status, c->name, buf_str(&c->http.answer));
+    return c->http.result == ERR_TIMEOUT ? "timeout" : "network";
+}
+
 /* Push the object with everything but its message. */
 static void push_object(lua_State *L, struct api_call *c, int what, int where)
 {
     struct str id = call_request_id(c);
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 10);
     luaL_setmetatable(L, ERROR_OBJECT);
+    lua_pushstring(L, kind_of(c));
+    lua_setfield(L, -2, "kind");
+    if (c->retry_after_ms && (c->gave_up || c->http.status == 429)) {
+        lua_pushnumber(L, (lua_Number)c->retry_after_ms / 1000);
+        lua_setfield(L, -2, "retry_after");
+    }
+    struct str accepted = has_status(c) ? http_call_header(&c->http, "x-line-accepted-request-id") : (struct str){NULL, 0};
+    if (accepted.p) {
+        lua_pushlstring(L, accepted.p, accepted.n);
+        lua_setfield(L, -2, "accepted_request_id");
+    }
     lua_pushinteger(L, has_status(c) ? c->http.status : 0);
     lua_setfield(L, -2, "status");
     lua_pushstring(L, c->name);
@@ -123,6 +144,8 @@ LJMP int call_raise(lua_State *L, struct api_call *c, int what, int where)
     int object = lua_gettop(L);
     if (c->overflow) {
         lua_pushliteral(L, "more bytes came than were asked for");
+    } else if (c->gave_up) {
+        lua_pushstring(L, c->http.error_text);
     } else if (!has_status(c)) {
         lua_pushfstring(L, "no answer from LINE: %s%s",
                         c->http.result ? (c->http.error ? c->http.error : err_text(c->http.result)) : "stopped",

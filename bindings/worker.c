@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bindings/call.h"
 #include "bindings/lua_modules.h"
 #include "bindings/memory.h"
 #include "bindings/source.h"
@@ -159,11 +160,17 @@ static int set(struct str name, struct str value)
     return ERR_NOTFOUND;
 }
 
+static void renew(struct str token) { wire_send_strings(process.wire, WIRE_RENEW, token, (struct str){0, 0}); }
+
 static const char *setting(struct str name, struct str value)
 {
     static char error[256];
     if (str_is(name, SETTING_MODE)) {
         worker.check = str_is(value, "check");
+        return NULL;
+    }
+    if (str_is(name, SETTING_RENEWS)) {
+        call_token_settings(str_is(value, "yes"), renew);
         return NULL;
     }
     if (str_is(name, SETTING_TOKEN) || str_is(name, SETTING_SECRET)) log_secret(value);
@@ -199,6 +206,9 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
     case WIRE_KV_ANSWER:
         if (!process.started || wire_read_kv_answer(payload, &kv)) break;
         return lua_store_answer(&kv);
+    case WIRE_TOKEN:
+        if (!process.started || wire_read_strings(payload, &a, &b)) break;
+        return call_token_news(a, b);
     case WIRE_LEAVE:
         if (payload.n) break;
         return leave();
@@ -267,6 +277,7 @@ int worker_main(int argc, char **argv)
     settle_process();
     options_defaults(&worker.options);
     open_page();
+    call_rates_open(RATES_FD);
     uv_loop_init(&process.loop);
     worker.loop = &process.loop;
     uv_prepare_init(&process.loop, &process.end);

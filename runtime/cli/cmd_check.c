@@ -124,7 +124,7 @@ static int print_report(const struct check *c, const struct options *o, const ch
 static int run(struct check *c, const struct options *o, const char *file, const char *name)
 {
     char error[256];
-    const struct worker_process_callbacks cb = {frame_cb, gone_cb};
+    const struct worker_process_callbacks cb = {.frame = frame_cb, .gone = gone_cb};
     uv_loop_init(&c->loop);
     uv_timer_init(&c->loop, &c->limit);
     c->limit.data = c;

@@ -141,7 +141,7 @@ static int run(struct run *r, const struct options *o, const char *path, const c
 {
     char error[256];
     uv_loop_t loop;
-    const struct worker_process_callbacks cb = {frame_cb, gone_cb};
+    const struct worker_process_callbacks cb = {.frame = frame_cb, .gone = gone_cb};
     int status = EXIT_FAILED;
     uv_loop_init(&loop);
     if (worker_process_start(&loop, r->command, &cb, r, &r->worker, error, sizeof error)) {

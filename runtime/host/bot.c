@@ -13,7 +13,9 @@
 #include "base/mem.h"
 #include "host/credentials.h"
 #include "host/dispatch.h"
+#include "host/rates.h"
 #include "host/snapshot.h"
+#include "host/token.h"
 #include "net/file_watch.h"
 
 #define SETTLE_MS 5                      /* a save is often several changes; gather them this long */
@@ -66,6 +68,7 @@ void bot_free(struct bot *b)
 {
     credentials_unref(b->credentials);
     snapshot_free(b->refused_snapshot);
+    rates_close(b);
     free(b->name);
     free(b->file);
     free(b->dir);
@@ -240,6 +243,15 @@ static bool concerns(const struct bot *b, const char *path)
     return snapshot_concern(newest, path) || snapshot_concern(serving, path) || strcmp(path, b->file) == 0;
 }
 
+/* To whoever calls LINE for this bot: also processes that only finish what they have. */
+static void token_changed(void *user, struct str token, struct str why)
+{
+    struct bot *b = user;
+    if (b->current) generation_tell(b->current, WIRE_TOKEN, token, why);
+    if (b->next) generation_tell(b->next, WIRE_TOKEN, token, why);
+    for (struct generation *g = b->leaving; g; g = g->next) generation_tell(g, WIRE_TOKEN, token, why);
+}
+
 static void reread_credentials(struct bot *b)
 {
     char error[256];
@@ -250,6 +262,7 @@ static void reread_credentials(struct bot *b)
     }
     credentials_unref(b->credentials);
     b->credentials = c;
+    token_keeper_use(b->token, c);
 }
 
 static void changed(void *user, const char *path)
@@ -288,6 +301,8 @@ void bot_file_reported(struct generation *g, struct str path)
 
 void bot_start(struct bot *b)
 {
+    b->token = token_keeper_new(b->host->loop, b->name, token_changed, b);
+    token_keeper_use(b->token, b->credentials);
     uv_timer_init(b->host->loop, &b->settle);
     b->settle.data = b;
     b->settle_closed = false;
@@ -322,6 +337,12 @@ void bot_leave(struct bot *b)
 void bot_kill(struct bot *b)
 {
     for (struct generation *g = b->leaving; g; g = g->next) generation_kill(g, "out of time (--drain)");
+}
+
+void bot_close(struct bot *b)
+{
+    token_keeper_close(b->token);
+    b->token = NULL;
 }
 
 bool bot_gone(const struct bot *b) { return !b->leaving && b->settle_closed; }

@@ -15,6 +15,8 @@ struct bot {
     char *name, *file, *dir;      /* absolute; file is the bot's first Lua file */
     char *route;                  /* "/webhook" or "/webhook/NAME" */
     struct credentials *credentials;
+    int rates_fd;                 /* buckets of the channel; 0: not made yet. See rates.h */
+    struct token_keeper *token;   /* from bot_start until nothing runs any more */
     struct generation *current;   /* serving; NULL until the first one is ready */
     struct generation *next;      /* loading */
     struct generation *leaving;   /* list */
@@ -42,6 +44,7 @@ void bot_reload(struct bot *b, const char *why);
 void bot_hup(struct bot *b);
 void bot_leave(struct bot *b);             /* stopping: all generations finish */
 void bot_kill(struct bot *b);              /* stopping: out of time */
+void bot_close(struct bot *b);             /* all processes are gone: no token is needed any more */
 bool bot_gone(const struct bot *b);        /* no process left */
 void bot_free(struct bot *b);              /* its uv handles must be closed: bot_leave did that */
 void bot_tick(struct bot *b, int64_t now_ns);

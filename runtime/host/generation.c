@@ -11,7 +11,9 @@
 #include "host/credentials.h"
 #include "host/dispatch.h"
 #include "host/kv.h"
+#include "host/rates.h"
 #include "host/snapshot.h"
+#include "host/token.h"
 
 #define SUSPECTS_IDLE (2 * NS_PER_S)   /* the suspects' process leaves when it had nothing to do this long */
 #define BACKOFF_FIRST (100 * NS_PER_MS)
@@ -58,7 +60,8 @@ static void send_start(struct slot *s)
     const char *const settings[][2] = {
         {SETTING_BOT, b->name},         {SETTING_PATH, b->file},
         {SETTING_GENERATION, number},   {SETTING_SLOT, slot},
-        {SETTING_MODE, "run"},          {SETTING_TOKEN, b->credentials->token},
+        {SETTING_MODE, "run"},          {SETTING_TOKEN, token_keeper_token(b->token)},
+        {SETTING_RENEWS, token_keeper_renews(b->token) ? "yes" : "no"},
         {SETTING_CHANNEL, b->credentials->channel},
         {SETTING_API_BASE, b->credentials->api_base},
         {SETTING_DATA_API_BASE, b->credentials->data_api_base},
@@ -119,12 +122,15 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
     case WIRE_READY:
         if (wire_read_u32(payload, &n)) return malformed(s);
         return ready(s, n);
-    case WIRE_REFUSED:
-        if (wire_read_strings(payload, &a, NULL)) return malformed(s);
-        return bot_refused(g, a);
     case WIRE_KV:
         if (!kv_frame(s, payload)) malformed(s);
         return;
+    case WIRE_REFUSED:
+        if (wire_read_strings(payload, &a, NULL)) return malformed(s);
+        return bot_refused(g, a);
+    case WIRE_RENEW:
+        if (wire_read_strings(payload, &a, NULL)) return malformed(s);
+        return token_keeper_refused(g->bot->token, a);
     case WIRE_REPORT:
     case WIRE_BYE:
         return;
@@ -162,7 +168,7 @@ bool generation_start_slot(struct generation *g, uint32_t index)
     snprintf(label, sizeof label, "%s generation %u", g->bot->name, g->number);
     s->retry_at_ns = 0;
     s->idle_since_ns = 0;
-    const struct worker_process_callbacks cb = {frame_cb, gone_cb};
+    const struct worker_process_callbacks cb = {frame_cb, gone_cb, rates_fd(g->bot)};
     if (worker_process_start(g->bot->host->loop, label, &cb, s, &s->process, error, sizeof error)) {
         LOG(ERROR, error, F_STR("bot", g->bot->name), F_INT("generation", g->number));
         s->retry_at_ns = clock_ns() + backoff(s->failures++);
@@ -185,6 +191,13 @@ struct generation *generation_start(struct bot *bot, uint32_t number)
     for (uint32_t i = 0; i < g->n_slots; i++) g->slots[i] = (struct slot){.generation = g, .index = i};
     generation_start_slot(g, 0);
     return g;
+}
+
+void generation_tell(struct generation *g, enum wire_type type, struct str a, struct str b)
+{
+    struct str none = {"", 0};
+    for (uint32_t i = 0; i < g->n_slots; i++)
+        if (g->slots[i].process) wire_send_strings(worker_process_wire(g->slots[i].process), type, a.p ? a : none, b.p ? b : none);
 }
 
 bool generation_idle(const struct generation *g)

@@ -51,4 +51,6 @@ void generation_leave(struct generation *g);
 void generation_kill(struct generation *g, const char *why);
 /* Regular look: hangs, load times, restarts that are due, suspects' slot without work. */
 void generation_tick(struct generation *g, int64_t now_ns);
+/* One frame of two strings to every process there is. */
+void generation_tell(struct generation *g, enum wire_type type, struct str a, struct str b);
 bool generation_idle(const struct generation *g); /* no process left */

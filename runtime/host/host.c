@@ -143,8 +143,8 @@ static void banner(const struct host *h)
     fflush(stdout);
     LOG(INFO, "events are kept", F_STR("data", h->data), F_STR("durability", durability[h->options->durability]));
     for (size_t i = 0; i < h->n_bots; i++)
-        if (!*h->bots[i]->credentials->token)
-            LOG(WARN, "no channel access token: calls of LINE will be refused; set LINE_CHANNEL_ACCESS_TOKEN",
+        if (h->bots[i]->credentials->kind == TOKEN_STATIC && !*h->bots[i]->credentials->token)
+            LOG(WARN, "no channel access token: calls of LINE will be refused; set LINE_CHANNEL_ACCESS_TOKEN, or LINE_CHANNEL_ID",
                 F_STR("bot", h->bots[i]->name));
 }
 
@@ -203,6 +203,7 @@ static void go_on_stopping(struct process *p)
         for (size_t i = 0; i < h->n_bots; i++) bot_kill(h->bots[i]);
     if (!bots_gone(h) || (http_server_requests(h->server) && !late)) return;
     p->stage = STORING;
+    for (size_t i = 0; i < h->n_bots; i++) bot_close(h->bots[i]);
     close_server(p, &h->server);
     close_server(p, &h->admin);
     close_server(p, &h->control);

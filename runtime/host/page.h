@@ -3,8 +3,10 @@
 #pragma once
 #include <stdatomic.h>
 #include <stdint.h>
+#include "line/rates.h"
 
 #define PAGE_FD 4           /* where a worker finds it */
+#define RATES_FD 5          /* and the page of buckets, which all workers of a channel share; may be missing */
 #define PAGE_VERSION 1
 #define PAGE_OPERATIONS 160 /* rows of operations.def, and room; the last is line.request */
 #define PAGE_STATUSES 14
@@ -22,6 +24,10 @@ struct worker_page {
     _Atomic uint64_t tasks;     /* coroutines alive */
     _Atomic uint64_t calls[PAGE_OPERATIONS][PAGE_STATUSES];
     _Atomic uint64_t call_ns[PAGE_OPERATIONS];
+};
+
+struct rates_page {
+    struct rate_bucket buckets[PAGE_OPERATIONS]; /* by row of operations.def */
 };
 
 static inline int page_status(int status) /* 0: no answer */

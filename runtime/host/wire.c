@@ -49,7 +49,7 @@ static void arm(struct wire *w, int events);
 static bool type_is_known(unsigned type)
 {
     if (type == WIRE_KV || type == WIRE_KV_ANSWER) return true;
-    return (type >= WIRE_SETTING && type <= WIRE_LEAVE) || (type >= WIRE_LOADED && type <= WIRE_STATUS);
+    return (type >= WIRE_SETTING && type <= WIRE_TOKEN) || (type >= WIRE_LOADED && type <= WIRE_RENEW);
 }
 
 /* Hand over every whole frame in the buffer. */

@@ -25,6 +25,8 @@ enum wire_type {
     WIRE_START,       /* load the bot */
     WIRE_EVENT,       /* struct wire_event */
     WIRE_LEAVE,       /* take no more; finish what runs, say BYE, exit */
+    WIRE_TOKEN,       /* string token, string why: the channel access token from now on; the same again: no better one will
+                         come; empty: there is none yet, because of why */
     /* worker to host */
     WIRE_LOADED = 32, /* string path, string bytes: a file that was read from the disk for this generation */
     WIRE_PROBED,      /* string path: looked for and not there; a file that appears here concerns this generation */
@@ -35,6 +37,7 @@ enum wire_type {
     WIRE_BYE,         /* everything is finished, nothing follows */
     WIRE_OUTPUT,      /* string "out" or "err", string bytes: what a command prints */
     WIRE_STATUS,      /* u32: the exit status of a command */
+    WIRE_RENEW,       /* string token: LINE answered 401 to it; TOKEN follows */
 };
 
 /* Settings that are not options: */
@@ -44,6 +47,7 @@ enum wire_type {
 #define SETTING_SLOT "slot"              /* decimal, 0 … workers-1 */
 #define SETTING_MODE "mode"              /* "run", "check" or "command" */
 #define SETTING_TOKEN "token"            /* channel access token; may be empty */
+#define SETTING_RENEWS "renews"          /* "yes": the host issues the token, and TOKEN frames bring others */
 #define SETTING_SECRET "secret"          /* of the channel, one a setting: only so that it can be kept out of the worker's log */
 #define SETTING_CHANNEL "channel"        /* what retry keys are derived from: the channel id, else a digest of the secret */
 #define SETTING_API_BASE "api-base"      /* LINE_API_BASE, default https://api.line.me */

@@ -113,22 +113,26 @@ static char **worker_environment(void)
     return env;
 }
 
-/* stdin closed, output to standard error (a stray print of a library must not look like ours), 3 the wire, 4 the page. */
-static int spawn(uv_loop_t *loop, struct worker_process *p, const char *label, int wire_fd, int page_fd)
+/* stdin closed, output to standard error (a stray print of a library must not look like ours), 3 the wire, 4 the page, 5 the
+ * buckets if there are any. */
+static int spawn(uv_loop_t *loop, struct worker_process *p, const char *label, int wire_fd, int page_fd,
+                 int rates_fd)
 {
-    uv_stdio_container_t stdio[5] = {
+    uv_stdio_container_t stdio[6] = {
         {.flags = UV_IGNORE},
         {.flags = UV_INHERIT_FD, .data.fd = 2},
         {.flags = UV_INHERIT_FD, .data.fd = 2},
         {.flags = UV_INHERIT_FD, .data.fd = wire_fd},
         {.flags = UV_INHERIT_FD, .data.fd = page_fd},
+        {.flags = UV_INHERIT_FD, .data.fd = rates_fd},
     };
     auto_free char *shown = mem_strdup(label);
     auto_free char **env = worker_environment();
     char role[] = "worker", name[] = "moonline";
     char *args[] = {name, role, shown, NULL};
     /* The kernel's own link: the very program that runs now, also when the file on disk was replaced meanwhile. */
-    uv_process_options_t o = {.file = "/proc/self/exe", .args = args, .env = env, .stdio = stdio, .stdio_count = 5, .exit_cb = exit_cb};
+    uv_process_options_t o = {.file = "/proc/self/exe", .args = args, .env = env, .stdio = stdio,
+                              .stdio_count = rates_fd ? 6 : 5, .exit_cb = exit_cb};
     return uv_spawn(loop, &p->process, &o);
 }
 
@@ -153,7 +157,7 @@ int worker_process_start(uv_loop_t *loop, const char *label, const struct worker
     p->user = user;
     p->page = page;
     p->process.data = p;
-    int r = spawn(loop, p, label, pair[1], page_fd);
+    int r = spawn(loop, p, label, pair[1], page_fd, cb->rates_fd);
     close(pair[1]);
     close(page_fd);
     if (r) {

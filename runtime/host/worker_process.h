@@ -18,6 +18,7 @@ struct worker_end {
 struct worker_process_callbacks {
     void (*frame)(void *user, enum wire_type type, struct str payload);
     void (*gone)(void *user, const struct worker_end *end); /* last call; the worker_process frees itself afterwards */
+    int rates_fd; /* the channel's buckets, for RATES_FD; 0: the worker keeps its own. Stays the caller's */
 };
 
 /* label is what the process list shows: "echo generation 3". 0 or ERR_IO with one line in error. */

@@ -1,0 +1,33 @@
+/* Keeps one bot's channel access token: issues it, renews it at 80 % of its life, and once more when LINE refuses it
+ * early. One request is under way at a time, however many workers ask; who uses the token is told by news(). A token
+ * endpoint that cannot be reached delays nothing: the bot serves, and it is asked again with backoff. */
+#pragma once
+#include <stdbool.h>
+#include <uv.h>
+#include "base/str.h"
+#include "host/credentials.h"
+
+struct token_keeper;
+
+/* token: the one to use from now on; the same again: the one refused stays, there will be no better one. n 0: there is
+ * none yet, and why says it in one line. */
+typedef void token_news(void *user, struct str token, struct str why);
+
+/* bot: the name for log lines, which must outlive the keeper. */
+struct token_keeper *token_keeper_new(uv_loop_t *loop, const char *bot, token_news *news, void *user);
+/* Use these credentials from now on: at the start, and after a change of .env. A token of the same origin stays. */
+void token_keeper_use(struct token_keeper *k, struct credentials *c);
+/* "" while there is none. */
+const char *token_keeper_token(const struct token_keeper *k);
+/* Why there is none, or why it could not be renewed; "" when all is well. */
+const char *token_keeper_trouble(const struct token_keeper *k);
+/* Whether a refused token can be replaced at all. */
+bool token_keeper_renews(const struct token_keeper *k);
+/* LINE answered 401 to this token. news() follows: at once, or when a request has ended. */
+void token_keeper_refused(struct token_keeper *k, struct str token);
+void token_keeper_close(struct token_keeper *k); /* no news afterwards; frees k once the loop has turned */
+
+/* For commands: issue a token on a loop of its own and wait for it. 0, or ERR_IO with one line in error. The token is
+ * the caller's to free; life in seconds, key_id (NULL but for v2.1) too. */
+struct token_answer;
+int token_issue(const struct credentials *c, struct token_answer *ret, char *error, size_t n);

@@ -1,0 +1,196 @@
+#!/usr/bin/python3
+"""Channel access tokens: issued by id and secret or by a signed assertion, renewed before their end and after a 401,
+once for all workers, without a call that fails; and what a bot does while none is to be had."""
+
+import base64
+import hashlib
+import json
+import os
+import time
+import urllib.parse
+
+from harness import PATIENCE, SECRET, Scenario, main, text, until, user
+
+HEAD = 'local line = require "line"\n'
+ECHO = HEAD + 'line.on("message.text", function(event) event:push(event.message.text) end)\n'
+ID = "1234567890"
+
+
+def unbase64(s):
+    return base64.urlsafe_b64decode(s + "=" * (-len(s) % 4))
+
+
+# The key of RFC 7515, appendix A.2: everybody has its private half, so it protects nothing.
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "assertion_key.json"), encoding="ascii") as _file:
+    KEY = json.load(_file)
+
+
+def rs256_holds(jwt):
+    """RSASSA-PKCS1-v1_5 with SHA-256, by hand."""
+    signed, _, signature = jwt.rpartition(".")
+    n, e = (int.from_bytes(unbase64(KEY[k]), "big") for k in "ne")
+    size = (n.bit_length() + 7) // 8
+    found = pow(int.from_bytes(unbase64(signature), "big"), e, n).to_bytes(size, "big")
+    digest = bytes.fromhex("3031300d060960864801650304020105000420") + hashlib.sha256(signed.encode()).digest()
+    return found == b"\x00\x01" + b"\xff" * (size - len(digest) - 3) + b"\x00" + digest
+
+
+class Tokens(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.standin.own_token = False
+        self.secrets += [f"hush-issued-token-{n}-of-the-stand-in" for n in range(1, 200)]
+
+    def by_id(self, **more):
+        return self.env(token=None, LINE_CHANNEL_ID=ID, **more)
+
+    def asked(self):
+        return self.standin.find("POST /oauth2/.*/token")
+
+    def bearer(self, call):
+        return call.headers["Authorization"]
+
+    def test_stateless_is_issued_and_used(self):
+        server = self.serve(self.folder(ECHO), env=self.by_id())
+        server.post(text("hello"))
+        self.standin.wait_text("hello")
+        asked = self.asked()
+        self.assertEqual([c.path for c in asked], ["/oauth2/v3/token"])
+        self.assertEqual(dict(urllib.parse.parse_qsl(asked[0].body.decode())),
+                         {"grant_type": "client_credentials", "client_id": ID, "client_secret": SECRET})
+        self.assertEqual(asked[0].headers["Content-Type"], "application/x-www-form-urlencoded")
+        self.assertEqual(self.bearer(self.standin.find("push")[0]), "Bearer " + self.standin.issued[0])
+
+    def test_assertion_is_signed(self):
+        folder = self.folder(ECHO)
+        folder.write("key.json", json.dumps(KEY))
+        server = self.serve(folder, env=self.by_id(LINE_ASSERTION_KEY="key.json"))
+        server.post(text("signed"))
+        self.standin.wait_text("signed")
+        form = dict(urllib.parse.parse_qsl(self.asked()[0].body.decode()))
+        self.assertEqual(self.asked()[0].path, "/oauth2/v2.1/token")
+        self.assertEqual(form["client_assertion_type"], "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+        head, claims = (json.loads(unbase64(x)) for x in form["client_assertion"].split(".")[:2])
+        self.assertEqual(head, {"alg": "RS256", "typ": "JWT", "kid": KEY["kid"]})
+        self.assertEqual((claims["iss"], claims["sub"], claims["aud"]), (ID, ID, "https://api.line.me/"))
+        self.assertLessEqual(claims["exp"], time.time() + 1800)
+        self.assertLessEqual(claims["token_exp"], 30 * 86400)
+        self.assertTrue(rs256_holds(form["client_assertion"]))
+
+    def test_wrong_key_files_are_told_at_the_start(self):
+        folder = self.folder(ECHO)
+        for content, words in (("{}", "RSA"), (json.dumps({k: v for k, v in KEY.items() if k != "kid"}), "kid")):
+            folder.write("key.json", content)
+            done = self.command("run", folder.path, "--listen", "127.0.0.1:0", status=2,
+                                env=self.by_id(LINE_ASSERTION_KEY="key.json"))
+            self.assertIn("key.json", done.stderr)
+            self.assertIn(words, done.stderr)
+
+    def test_renewed_before_its_end(self):
+        self.standin.token_life = 2
+        server = self.serve(self.folder(ECHO), env=self.by_id())
+        until(lambda: len(self.standin.issued) >= 3, "two renewals", 20)
+        server.post(text("later"))
+        self.standin.wait_text("later")
+        took = [b.at - a.at for a, b in zip(self.asked(), self.asked()[1:])]
+        self.assertGreater(took[0], 1.2)
+        self.assertLess(took[0], 2.0 * max(1, PATIENCE / 10), "80 % of two seconds")
+        self.assertNotEqual(self.bearer(self.standin.find("push")[0]), "Bearer " + self.standin.issued[0])
+
+    def test_two_workers_one_renewal_no_failed_call(self):
+        """Under load the token dies: every call is refused once at most, one request renews it, nothing fails."""
+        server = self.serve(self.folder(ECHO), env=self.by_id(), options=["--workers", "2"])
+        server.post(*(text(f"before {n}", source=f"u{n}") for n in range(20)))
+        self.standin.wait_calls(20, "push", status=200)
+        time.sleep(5.1)  # a token this young that LINE refuses would not be renewed: see token.c
+        gate = self.standin.gate("oauth2/v3/token")
+        with self.standin.condition:
+            self.standin.revoked.add(self.standin.issued[0])
+        server.post(*(text(f"after {n}", source=f"u{n}") for n in range(60)))
+        self.standin.wait_calls(60, "push", status=401)
+        gate.wait(1, PATIENCE)
+        time.sleep(0.3)
+        self.assertEqual(gate.held, 1, "one renewal is under way")
+        gate.open()
+        self.standin.wait_calls(80, "push", status=200)
+        self.assertEqual(len(self.standin.issued), 2)
+        self.assertEqual(len(self.standin.find("push", status=401)), 60)
+        self.assertEqual(sorted(self.standin.texts()), sorted([f"before {n}" for n in range(20)] + [f"after {n}" for n in range(60)]))
+        self.wait_events(0)
+        keys = {}
+        for call in self.standin.find("push"):
+            keys.setdefault(call.texts[0], set()).add(call.key)
+        self.assertTrue(all(len(k) == 1 for k in keys.values()), "the repetition is the same call")
+
+    def test_load_over_many_renewals(self):
+        """Tokens that live a second, two workers, and an end of each token that comes early now and then."""
+        self.standin.token_life = 1
+        server = self.serve(self.folder(ECHO), env=self.by_id(), options=["--workers", "2"])
+        sent, end = 0, time.monotonic() + 6
+        while time.monotonic() < end:
+            server.post(*(text(f"n{sent + i}", source=f"u{i}") for i in range(20)))
+            sent += 20
+            time.sleep(0.05)
+        self.standin.wait_calls(sent, "push", status=200)
+        self.assertGreaterEqual(len(self.standin.issued), 5)
+        self.assertEqual(len(self.standin.texts()), sent)
+        self.wait_events(0)
+
+    def test_without_token_endpoint_it_serves_and_goes_on_when_it_comes(self):
+        self.standin.fault("oauth2/v3/token", times=3, status=503, body={"message": "not now"})
+        server = self.serve(self.folder(ECHO), env=self.by_id())
+        self.assertEqual(server.health()[0], 200)
+        server.post(text("patient"))
+        server.wait_log(message="no channel access token yet; calls of LINE wait for it", reason="503 not now")
+        self.standin.wait_text("patient", seconds=20)
+        self.assertEqual(len(self.asked()), 4)
+
+    def test_a_call_that_waits_for_a_token_ends_in_time(self):
+        self.standin.fault("oauth2/v3/token", times=99, cut="before")
+        server = self.serve(self.folder(HEAD + """line.on("message.text", function(event)
+              local ok, err = pcall(line.push, "Utold", "x", { timeout = 0.5 })
+              require("log").info("told", { kind = err.kind, status = err.status, text = tostring(err) })
+              error("as expected")
+            end)"""), env=self.by_id())
+        server.post(text("go"))
+        kept = self.wait_events(1, "failed")
+        self.assertIn("as expected", kept[0]["why"])
+        told = server.wait_log(message="told")
+        self.assertEqual((told["kind"], str(told["status"])), ("token", "0"))
+        self.assertIn("no channel access token yet", told["text"])
+
+    def test_a_token_refused_for_good_is_told(self):
+        """LINE refuses fresh tokens, too: one renewal at most, then the call fails with LINE's words."""
+        self.standin.fault("push", times=99, status=401, body={"message": "not you"})
+        server = self.serve(self.folder(ECHO), env=self.by_id())
+        server.post(text("x"))
+        self.assertIn("not you", self.wait_events(1, "failed")[0]["why"])
+        self.assertLessEqual(len(self.standin.find("push")), 2)
+        self.assertLessEqual(len(self.asked()), 2)
+
+    def test_a_given_token_is_not_renewed(self):
+        server = self.serve(self.folder(ECHO), env=self.env(LINE_CHANNEL_ID=ID))
+        server.post(text("x"))
+        self.assertIn("401", self.wait_events(1, "failed")[0]["why"])
+        self.assertEqual(self.asked(), [])
+
+    def test_several_bots_each_with_its_own(self):
+        bots = []
+        for n, channel in enumerate(("111", "222")):
+            bot = self.folder(HEAD + f'line.on("message.text", function() line.push("U{n}", "from {n}") end)\n', f"bot{n}")
+            bot.write(".env", f"LINE_CHANNEL_SECRET={SECRET}\nLINE_CHANNEL_ID={channel}\n"
+                              f"LINE_API_BASE={self.standin.url}\n")
+            bots.append(bot)
+        env = {k: v for k, v in self.env(token=None).items() if not k.startswith("LINE_")}
+        server = self.serve(*bots, env=env)
+        for n in range(2):
+            server.post(text("go"), path=f"/webhook/bot{n}")
+            self.standin.wait_text(f"from {n}")
+        ids = [dict(urllib.parse.parse_qsl(c.body.decode()))["client_id"] for c in self.asked()]
+        self.assertEqual(sorted(ids), ["111", "222"])
+        used = {self.bearer(c).removeprefix("Bearer ") for c in self.standin.find("push")}
+        self.assertEqual(used, set(self.standin.issued))
+
+
+if __name__ == "__main__":
+    main()
