@@ -12,6 +12,7 @@
  *   entry(f)           f behind a C frame: in `return line.push(…)` a Lua function would replace the script's own
  *                      frame, and errors could not say where they come from
  *   array(t)           t, marked so that its JSON is [] when it is empty
+ *   random(n)          n bytes that nobody can guess (192 at most), as Base64 for addresses, without "="
  *   sha256(bytes)      fingerprint, 64 hexadecimal digits
  *   builder(what, type, names, finish), callable(f), note(t), built_at(t)   see builder.h and built.h
  *   parameters(f)      number of declared parameters of a Lua function (-1: a C function), whether it takes "…" */
@@ -65,6 +66,23 @@ static int core_near(lua_State *L)
         lua_pop(L, 1);
     }
     lua_pushstring(L, near_name(wanted, names, n)); /* NULL is nil */
+    return 1;
+}
+
+static int core_random(lua_State *L)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    unsigned char bytes[192 + 2] = {0};
+    char text[sizeof bytes / 3 * 4 + 4];
+    lua_Integer n = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, n > 0 && n <= 192, 1, "1 to 192 bytes expected");
+    digest_random(bytes, (size_t)n);
+    size_t length = ((size_t)n * 4 + 2) / 3;
+    for (size_t i = 0; i < length; i++) {
+        unsigned bit = (unsigned)i * 6, pair = (unsigned)bytes[bit / 8] << 8 | bytes[bit / 8 + 1];
+        text[i] = letters[pair >> (10 - bit % 8) & 63];
+    }
+    lua_pushlstring(L, text, length);
     return 1;
 }
 
@@ -139,7 +157,8 @@ LJMP int luaopen_line_core(lua_State *L)
     static const luaL_Reg functions[] = {
         {"near", core_near}, {"where", core_where}, {"parameters", core_parameters}, {"entry", core_entry},
         {"array", core_array}, {"builder", builder_new}, {"callable", builder_callable},
-        {"note", built_note_call}, {"built_at", built_where_call}, {"sha256", core_sha256}, {NULL, NULL},
+        {"note", built_note_call}, {"built_at", built_where_call}, {"sha256", core_sha256},
+        {"random", core_random}, {NULL, NULL},
     };
     call_open(L);
     content_open(L);

@@ -1,5 +1,6 @@
 -- The module `line`, as bots see it: require "line".
 
+local account_link = require "line.account_link"
 local core = require "line.core"
 local async = require "line.async"
 local build = require "line.build"
@@ -14,6 +15,9 @@ local line = {
   hear = router.hear,
   postback = router.postback,
   request = core.request,
+  account_link_url = account_link.url,
+  account_link_finish = account_link.finish,
+  account_link_check = account_link.check,
   sleep = async.sleep,
   spawn = async.spawn,
   all = async.all,
