@@ -3,6 +3,7 @@
  *   operations  name → function(fields | natural value [, options]): what line.<operation> is
  *   inner       name → function(fields, options, what, where, quiet): the same under another name, for short forms
  *   request     line.request
+ *   rows([name]), paged()   the table of operations: see operation_rows.c
  *   events      the rows of events.def: {type, field, subtypes, sources, reply} each
  *   error_meta  metatable of error objects
  *   content     method table of content objects
@@ -169,6 +170,7 @@ LJMP int luaopen_line_core(lua_State *L)
     lua_setfield(L, -2, "inner");
     request_push(L);
     lua_setfield(L, -2, "request");
+    operation_rows_push(L);
     push_events(L);
     lua_setfield(L, -2, "events");
     lua_utf16_push(L);

@@ -5,6 +5,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/near.h"
+#include "bindings/body.h"
+#include "bindings/check.h"
 
 static char **fixed_urls; /* [row]: the URL of a row without variable parts, made on first use, kept for good */
 
@@ -27,8 +29,54 @@ static bool type_fits(lua_State *L, int idx, enum field_type t)
     case FIELD_BOOLEAN: return have == LUA_TBOOLEAN;
     case FIELD_ARRAY:
     case FIELD_OBJECT: return have == LUA_TTABLE;
+    case FIELD_FILE: return have == LUA_TSTRING || have == LUA_TTABLE;
     }
     return false;
+}
+
+#define WORDS_MOST 48
+#define WORD_BYTES 48
+
+/* The value is none of the field's: name the one that was meant, or all. */
+static int wrong_word(lua_State *L, const struct operation_field *f, const char *got)
+{
+    char text[WORDS_MOST][WORD_BYTES];
+    const char *names[WORDS_MOST], *what = lua_tostring(L, ARG_WHAT);
+    size_t n = 0;
+    struct str rest = f->words;
+    for (struct str w; n < WORDS_MOST && (w = field_next_word(&rest)).p; n++) {
+        snprintf(text[n], WORD_BYTES, "%.*s", (int)w.n, w.p);
+        names[n] = text[n];
+    }
+    const char *near = near_name(got, names, n);
+    if (near) return call_misuse(L, "%s: field '%s' cannot be '%s' (did you mean '%s'?)", what, f->name, got, near);
+    return call_misuse(L, "%s: field '%s' cannot be '%s'; it is one of %.*s", what, f->name, got, (int)f->words.n, f->words.p);
+}
+
+static void check_bounds(lua_State *L, const struct operation_field *f, lua_Integer v, const char *of)
+{
+    const char *what = lua_tostring(L, ARG_WHAT);
+    bool low = f->least != FIELD_NO_BOUND && v < f->least, high = f->most != FIELD_NO_BOUND && v > f->most;
+    if (low) call_misuse(L, "%s: field '%s' must %s at least %lld, not %lld", what, f->name, of, (long long)f->least, (long long)v);
+    if (high) call_misuse(L, "%s: field '%s' must %s at most %lld, not %lld", what, f->name, of, (long long)f->most, (long long)v);
+}
+
+/* The value on top of the stack, of the right type, within the row's bounds and words. */
+static void check_value(lua_State *L, const struct operation_field *f)
+{
+    if (f->type == FIELD_INTEGER) {
+        check_bounds(L, f, lua_tointeger(L, -1), "be");
+    } else if (f->type == FIELD_STRING && f->words.p) {
+        if (!field_word_fits(f->words, str_of(lua_tostring(L, -1)))) wrong_word(L, f, lua_tostring(L, -1));
+    } else if (f->type == FIELD_ARRAY) {
+        lua_Unsigned n = lua_rawlen(L, -1);
+        check_bounds(L, f, (lua_Integer)n, "hold");
+        for (lua_Unsigned i = 1; f->words.p && i <= n; i++) {
+            const char *item = lua_rawgeti(L, -1, (lua_Integer)i) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+            if (!field_word_fits(f->words, str_of(item))) wrong_word(L, f, item);
+            lua_pop(L, 1);
+        }
+    }
 }
 
 /* Every key of the table at ARG_FIELDS is a field of the row, of its type; the required ones are there. */
@@ -50,12 +98,28 @@ static void check_fields(lua_State *L, const struct operation_field *f, unsigned
         if (!type_fits(L, -1, f[i].type))
             call_misuse(L, "%s: field '%s' must be %s, not %s", what, key, field_type_name(f[i].type),
                         luaL_typename(L, -1));
+        check_value(L, &f[i]);
         lua_pop(L, 1);
     }
     for (unsigned i = 0; i < n; i++) {
         if (!f[i].required) continue;
         if (lua_getfield(L, ARG_FIELDS, f[i].name) == LUA_TNIL)
             call_misuse(L, "%s: missing field '%s'", what, f[i].name);
+        lua_pop(L, 1);
+    }
+}
+
+/* What the schema knows of messages, rich menus and the like. */
+static void check_kinds(lua_State *L, unsigned row, const struct operation_field *f, unsigned n)
+{
+    const char *what = lua_tostring(L, ARG_WHAT), *where = lua_tostring(L, ARG_WHERE), *whole = operation_kind(row);
+    if (*whole) message_check_at(L, whole, ARG_FIELDS, "", what, where);
+    for (unsigned i = 0; i < n; i++) {
+        char kind[OPERATION_KIND + 2];
+        if (!f[i].kind[0]) continue;
+        snprintf(kind, sizeof kind, "%s%s", f[i].kind, f[i].type == FIELD_ARRAY ? "[]" : "");
+        if (lua_getfield(L, ARG_FIELDS, f[i].name) != LUA_TNIL)
+            message_check_at(L, kind, lua_gettop(L), f[i].name, what, where);
         lua_pop(L, 1);
     }
 }
@@ -122,14 +186,32 @@ static void put(lua_State *L, struct api_call *c, const char *p, size_t n, bool 
         call_misuse(L, "%s: the path and query are too long", lua_tostring(L, ARG_WHAT));
 }
 
+/* The items of the list on top of the stack, with commas. */
+static void put_list(lua_State *L, struct api_call *c, const struct operation_field *f)
+{
+    lua_Integer items = (lua_Integer)lua_rawlen(L, -1);
+    for (lua_Integer i = 1; i <= items; i++) {
+        size_t n;
+        lua_rawgeti(L, -1, i);
+        const char *p = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
+        if (!p) call_misuse(L, "%s: field '%s' must be a list of strings", lua_tostring(L, ARG_WHAT), f->name);
+        if (i > 1) put(L, c, ",", 1, false);
+        put(L, c, p, n, true);
+        lua_pop(L, 1);
+    }
+}
+
 /* Append the value of field f as text; false when it is not there. */
 static bool put_field(lua_State *L, struct api_call *c, const struct operation_field *f)
 {
     size_t n = 0;
     int t = lua_getfield(L, ARG_FIELDS, f->name); /* value */
-    if (t == LUA_TNIL) {
+    if (t == LUA_TNIL || f->type == FIELD_ARRAY) {
+        bool given = t != LUA_TNIL && lua_rawlen(L, -1) > 0;
+        if (given) put_list(L, c, f);
+        else if (t == LUA_TNIL && f->fallback.p) put(L, c, f->fallback.p, f->fallback.n, true);
         lua_pop(L, 1);
-        return false;
+        return given || (t == LUA_TNIL && f->fallback.p);
     }
     if (f->type == FIELD_INTEGER) { /* 20.0 is written 20 */
         lua_pushinteger(L, lua_tointeger(L, -1));
@@ -178,7 +260,7 @@ static void build_url(lua_State *L, struct api_call *c, unsigned row, const stru
 {
     const struct operation *o = &operations[row];
     bool variable = false;
-    for (unsigned i = 0; i < n; i++) variable = variable || f[i].place != FIELD_BODY;
+    for (unsigned i = 0; i < n; i++) variable = variable || f[i].place == FIELD_PATH || f[i].place == FIELD_QUERY;
     if (!fixed_urls) fixed_urls = mem_zalloc(operations_n * sizeof *fixed_urls);
     if (!variable && fixed_urls[row]) {
         c->fixed_url = fixed_urls[row];
@@ -190,12 +272,11 @@ static void build_url(lua_State *L, struct api_call *c, unsigned row, const stru
     if (!variable) c->fixed_url = fixed_urls[row] = mem_strndup(c->url.data, c->url.len);
 }
 
-static void build_body(lua_State *L, struct api_call *c, const struct operation *o, const struct operation_field *f,
+static void build_json(lua_State *L, struct api_call *c, const struct operation_field *f,
                        unsigned n)
 {
     const char *what = lua_tostring(L, ARG_WHAT);
     bool mixed = false;
-    if (o->body == BODY_NONE) return;
     for (unsigned i = 0; i < n; i++) mixed = mixed || f[i].place != FIELD_BODY;
     if (!mixed) {
         call_encode(L, c, ARG_FIELDS, what); /* what the script wrote, as it is */
@@ -252,6 +333,7 @@ static int operation_run(lua_State *L, unsigned row, bool quiet)
     const char *what = lua_tostring(L, ARG_WHAT);
     settle_fields(L, o);
     check_fields(L, f, n);
+    check_kinds(L, row, f, n);
     struct api_call *c = o->answer == ANSWER_BYTES ? content_box(L) : call_box(L); /* ARG_BOX */
     c->row = row;
     c->name = o->name;
@@ -259,8 +341,10 @@ static int operation_run(lua_State *L, unsigned row, bool quiet)
     c->idempotent = strcmp(o->verb, "GET") == 0;
     c->reply = o->body == BODY_JSON && strcmp(o->name, "reply_message") == 0;
     build_url(L, c, row, f, n);
-    build_body(L, c, o, f, n);
-    operation_options(L, c, o->retry_key); /* last: a retry key is counted only for a call that will be made */
+    body_headers(L, c, row, f, n);
+    if (o->body == BODY_JSON) build_json(L, c, f, n);
+    operation_options(L, c, o->retry_key);
+    body_build(L, c, row, f, n); /* leaves on the stack what the call borrows */
     lua_KFunction k = o->answer == ANSWER_BYTES ? content_opened : quiet ? operation_done_quietly : operation_done;
     return call_start(L, c, what, k, (lua_KContext)row);
 }

@@ -5,6 +5,8 @@
 /* Push a table name → function for every row: f(fields or the natural value [, options]). With inner true the functions
  * take two more arguments: what the script called ("line.push", for messages) and where ("bot.lua:12", or nil). */
 LJMP void operation_push_all(lua_State *L, bool inner);
+/* Set `rows` and `paged` in the table on top of the stack: see operation_rows.c. */
+LJMP void operation_rows_push(lua_State *L);
 /* Push line.request. */
 LJMP void request_push(lua_State *L);
 

@@ -133,14 +133,15 @@ static enum operation_host take_host(lua_State *L)
     if (lua_istable(L, ARG_EXTRA) && lua_getfield(L, ARG_EXTRA, "host") != LUA_TNIL) {
         const char *name = lua_tostring(L, -1);
         if (name && strcmp(name, "data") == 0) host = HOST_DATA;
-        else if (!name || strcmp(name, "api") != 0) call_misuse(L, WHAT ": host is \"api\" or \"data\"");
+        else if (name && strcmp(name, "manager") == 0) host = HOST_MANAGER;
+        else if (!name || strcmp(name, "api") != 0) call_misuse(L, WHAT ": host is \"api\", \"data\" or \"manager\"");
     }
     lua_settop(L, ARG_EXTRA);
     return host;
 }
 
 /* line.request(method, path[, options]) → body, status, headers
- * options: query (table), body (table: JSON; string: as it is), headers (table), host ("api" or "data"), timeout (s).
+ * options: query (table), body (table: JSON; string: as it is), headers (table), host ("api", "data" or "manager"), timeout (s).
  * body is decoded when the answer is JSON, else a string. Raises an error object for a status of 400 or more, and when
  * there is no answer. Waits. */
 static int line_request(lua_State *L)

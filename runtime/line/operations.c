@@ -1,6 +1,7 @@
 /* See operations.h. */
 #include "line/operations.h"
 #include <stdlib.h>
+#include "base/mem.h"
 
 #define RETRY_KEY true
 #define RETRY_NO false
@@ -9,8 +10,8 @@
 #define PER_HOUR(n) {(n), 3600}
 
 const struct operation operations[] = {
-#define OP(name, verb, host, path, fields, body, answer, retry, limit, natural, about, anchor)                         \
-    {#name, verb, host, path, fields, body, answer, retry, limit, natural, about, anchor},
+#define OP(name, verb, host, path, fields, body, answer, auth, retry, limit, natural, about, page)                     \
+    {#name, verb, host, path, fields, body, answer, auth, retry, limit, natural, about, page},
 #include "line/operations.def"
 #undef OP
 };
@@ -19,8 +20,16 @@ const unsigned operations_n = sizeof operations / sizeof operations[0];
 /* ---- field lists ---- */
 
 #define ROWS (sizeof operations / sizeof operations[0])
-static struct operation_field fields_of[ROWS][OPERATION_FIELDS];
-static unsigned char fields_n[ROWS]; /* 0: not read yet; else number + 1 */
+
+/* What a row's text says, read on first use. */
+static struct reading {
+    struct operation_field *fields; /* n of them */
+    unsigned n;
+    bool read;
+    char kind[OPERATION_KIND];
+} readings[ROWS];
+
+static const char *const types[] = {"string", "integer", "number", "boolean", "array", "object", "file"};
 
 static int word_index(const char *p, size_t n, const char *const *words, int words_n)
 {
@@ -29,40 +38,107 @@ static int word_index(const char *p, size_t n, const char *const *words, int wor
     abort(); /* a typing error in operations.def; test_operations reads every row */
 }
 
-/* One `place.name:type!`. Returns the byte after it. */
+/* "<kind>" at p: copies it and returns what follows. */
+static const char *kind_read(const char *p, char kind[OPERATION_KIND])
+{
+    size_t n = strcspn(++p, ">");
+    if (n == 0 || n >= OPERATION_KIND || p[n] != '>') abort();
+    memcpy(kind, p, n);
+    kind[n] = 0;
+    return p + n + 1;
+}
+
+/* "(1..500)", "(A|B)" or "(..1048576|image/png)" at p. */
+static const char *range_read(const char *p, struct operation_field *f)
+{
+    size_t n = strcspn(++p, ")"), first = strcspn(p, "|)");
+    const char *dots = memmem(p, first, "..", 2), *end = p + n;
+    if (!p[n]) abort();
+    if (dots) {
+        if (dots > p) f->least = strtoll(p, NULL, 10);
+        if (dots + 2 < p + first) f->most = strtoll(dots + 2, NULL, 10);
+        p += first + (p[first] == '|');
+    }
+    if (p < end) f->words = (struct str){p, (size_t)(end - p)};
+    return end + 1;
+}
+
+/* Read one "body.to:string!" at p; returns where it ends. */
 static const char *field_read(const char *p, struct operation_field *f)
 {
-    static const char *const places[] = {"path", "query", "body"};
-    static const char *const types[] = {"string", "integer", "number", "boolean", "array", "object"};
+    static const char *const places[] = {"path", "query", "header", "body"};
     size_t n = strcspn(p, ".");
-    f->place = (enum field_place)word_index(p, n, places, 3);
+    f->least = f->most = FIELD_NO_BOUND;
+    f->place = (enum field_place)word_index(p, n, places, 4);
     p += n + 1;
-    n = strcspn(p, ":");
+    n = strcspn(p, ":=");
     if (n >= sizeof f->name) abort();
     memcpy(f->name, p, n);
-    f->name[n] = 0;
     f->n = n;
-    p += n + 1;
-    n = strcspn(p, "! ");
-    f->type = (enum field_type)word_index(p, n, types, 6);
     p += n;
+    if (*p == '=') {
+        n = strcspn(++p, ":");
+        f->header = (struct str){p, n};
+        p += n;
+    }
+    n = strcspn(++p, "<(=! ");
+    f->type = (enum field_type)word_index(p, n, types, FIELD_FILE + 1);
+    p += n;
+    if (*p == '<') p = kind_read(p, f->kind);
+    if (*p == '(') p = range_read(p, f);
+    if (*p == '=') {
+        n = strcspn(++p, " ");
+        f->fallback = (struct str){p, n};
+        p += n;
+    }
     f->required = *p == '!';
-    return f->required ? p + 1 : p;
+    if (f->required) p++;
+    if (*p && *p != ' ') abort();
+    return p;
+}
+
+static const struct reading *reading(unsigned row)
+{
+    struct reading *r = &readings[row];
+    if (r->read) return r;
+    struct operation_field fields[OPERATION_FIELDS];
+    const char *p = operations[row].fields;
+    memset(fields, 0, sizeof fields);
+    if (*p == '<') p = kind_read(p, r->kind);
+    while (*(p += strspn(p, " "))) {
+        if (r->n == OPERATION_FIELDS) abort();
+        p = field_read(p, &fields[r->n++]);
+    }
+    r->fields = mem_alloc((r->n + 1) * sizeof *fields);
+    memcpy(r->fields, fields, r->n * sizeof *fields);
+    r->read = true;
+    return r;
 }
 
 const struct operation_field *operation_fields(unsigned row, unsigned *ret_n)
 {
-    if (fields_n[row] == 0) {
-        unsigned n = 0;
-        for (const char *p = operations[row].fields; *p;) {
-            if (n == OPERATION_FIELDS) abort();
-            p = field_read(p, &fields_of[row][n++]);
-            p += strspn(p, " ");
-        }
-        fields_n[row] = (unsigned char)(n + 1);
-    }
-    *ret_n = fields_n[row] - 1u;
-    return fields_of[row];
+    const struct reading *r = reading(row);
+    *ret_n = r->n;
+    return r->fields;
+}
+
+const char *operation_kind(unsigned row) { return reading(row)->kind; }
+
+struct str field_next_word(struct str *rest)
+{
+    if (rest->n == 0) return (struct str){NULL, 0};
+    const char *bar = memchr(rest->p, '|', rest->n);
+    struct str word = {rest->p, bar ? (size_t)(bar - rest->p) : rest->n};
+    size_t skip = word.n + (bar != NULL);
+    *rest = (struct str){rest->p + skip, rest->n - skip};
+    return word;
+}
+
+bool field_word_fits(struct str words, struct str value)
+{
+    for (struct str w; (w = field_next_word(&words)).p;)
+        if (w.n == value.n && memcmp(w.p, value.p, w.n) == 0) return true;
+    return false;
 }
 
 int operation_find(struct str name)
@@ -81,9 +157,12 @@ const char *field_type_name(enum field_type t)
     case FIELD_BOOLEAN: return "true or false";
     case FIELD_ARRAY: return "an array";
     case FIELD_OBJECT: return "a table";
+    case FIELD_FILE: return "a string of bytes or {file = \"path\"}";
     }
     return "?";
 }
+
+const char *field_type_word(enum field_type t) { return types[t]; }
 
 /* ---- URLs ---- */
 

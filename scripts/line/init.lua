@@ -5,6 +5,7 @@ local core = require "line.core"
 local async = require "line.async"
 local build = require "line.build"
 local messages = require "line.messages"
+local pages = require "line.pages"
 local router = require "line.router"
 local send = require "line.send"
 local text = require "line.text"
@@ -26,9 +27,9 @@ local line = {
   utf16 = build.group("line.utf16", text.utf16),
 }
 
--- Every operation under its own name; then builders and short forms, which share three names with operations
--- (multicast, narrowcast, broadcast) and take their form, too.
-for _, functions in ipairs{core.operations, messages.builders} do
+-- Every operation under its own name, and the iterators over those that answer in pages; then builders and short
+-- forms, which share three names with operations (multicast, narrowcast, broadcast) and take their form, too.
+for _, functions in ipairs{core.operations, pages, messages.builders} do
   for name, fn in pairs(functions) do line[name] = fn end
 end
 for _, name in ipairs{"reply", "push", "multicast", "narrowcast", "broadcast", "profile"} do

@@ -34,6 +34,17 @@ end
 local core = {events = events(), operations = {}, inner = {}, error_meta = {}, content = {}, where = where}
 core.content.__index = core.content
 
+-- name → {field = "start" or "page", natural = …} of the rows that answer in pages.
+function core.paged()
+  local found = {}
+  for name, rest in read("runtime/line/operations.def"):gmatch("OP%(([%w_]+),(.-)%)\n") do
+    local field = rest:match("query%.(start):") or rest:match("query%.(page):")
+    local natural = rest:match('PER_%u+%(%d+%),%s*"(%w*)"')
+    if field then found[name] = {field = field, natural = natural ~= "" and natural or nil} end
+  end
+  return found
+end
+
 for name in read("runtime/line/operations.def"):gmatch("OP%(([%w_]+),") do
   local function call(fields, options, what, at, quiet)
     stub.calls[#stub.calls + 1] =

@@ -34,7 +34,7 @@ static const struct operation_field *field(unsigned row, const char *name, size_
 TEST(paths_and_fields_agree)
 {
     for (unsigned i = 0; i < operations_n; i++) {
-        unsigned n, in_path = 0, declared = 0;
+        unsigned n, in_path = 0, declared = 0, files = 0, in_body = 0;
         const struct operation_field *f = operation_fields(i, &n);
         CHECK(operations[i].path[0] == '/');
         for (const char *p = strchr(operations[i].path, '{'); p; p = strchr(p + 1, '{')) {
@@ -44,11 +44,21 @@ TEST(paths_and_fields_agree)
         }
         for (unsigned k = 0; k < n; k++) {
             declared += f[k].place == FIELD_PATH;
-            CHECK(f[k].place != FIELD_BODY || operations[i].body == BODY_JSON);
-            CHECK(f[k].place == FIELD_BODY || f[k].type < FIELD_ARRAY); /* paths and queries are plain values */
+            files += f[k].type == FIELD_FILE;
+            in_body += f[k].place == FIELD_BODY;
+            CHECK(f[k].place != FIELD_BODY || operations[i].body != BODY_NONE);
+            CHECK(f[k].place == FIELD_BODY || f[k].type < FIELD_ARRAY || /* paths and headers are plain values */
+                  (f[k].place == FIELD_QUERY && f[k].type == FIELD_ARRAY));
+            CHECK((f[k].place == FIELD_HEADER) == (f[k].header.p != NULL));
+            CHECK(!f[k].fallback.p || (!f[k].required && f[k].type == FIELD_STRING));
+            CHECK(!f[k].kind[0] || f[k].type == FIELD_ARRAY || f[k].type == FIELD_OBJECT);
             CHECK(field(i, f[k].name, f[k].n) == &f[k]);               /* named once */
         }
         CHECK_INT(declared, in_path);
+        enum operation_body body = operations[i].body;
+        CHECK_INT(files, body == BODY_MULTIPART || body == BODY_BYTES ? 1 : 0);
+        CHECK(body != BODY_BYTES || in_body == 1);
+        CHECK(!*operation_kind(i) || body == BODY_JSON);
     }
 }
 
@@ -74,8 +84,11 @@ TEST(verbs_bodies_and_limits_make_sense)
         CHECK(get || !strcmp(o->verb, "POST") || !strcmp(o->verb, "PUT") || !strcmp(o->verb, "DELETE"));
         CHECK(!get || o->body == BODY_NONE);
         CHECK(o->answer != ANSWER_BYTES || (get && o->host == HOST_DATA));
+        CHECK(o->body < BODY_MULTIPART || o->host == HOST_DATA);
+        CHECK((o->auth == AUTH_BASIC) == (o->host == HOST_MANAGER));
+        CHECK(strstr(o->page, "/#") && o->page[0] != '/');
         CHECK(o->limit.calls > 0 && (o->limit.seconds == 1 || o->limit.seconds == 60 || o->limit.seconds == 3600));
-        CHECK(*o->about && *o->anchor);
+        CHECK(*o->about && !strpbrk(o->about, "\n"));
         keyed += o->retry_key;
     }
     CHECK_INT(keyed, 4); /* push, multicast, narrowcast, broadcast; LINE refuses the header anywhere else */
@@ -94,6 +107,75 @@ TEST(fields_are_read_with_place_type_and_mark)
     CHECK_INT(n, 0);
     operation_fields((unsigned)operation_find(STR("get_bot_info")), &n); /* kept, not read again into more */
     CHECK_INT(n, 0);
+}
+
+static const struct operation_field *named(const char *operation, const char *name)
+{
+    return field((unsigned)operation_find(str_of(operation)), name, strlen(name));
+}
+
+TEST(bounds_words_kinds_and_defaults_are_read)
+{
+    const struct operation_field *f = named("multicast", "to");
+    CHECK(f->type == FIELD_ARRAY && f->least == 1 && f->most == 500 && !f->words.p && f->required);
+    f = named("push_message", "messages");
+    CHECK_STR(f->kind, "message");
+    f = named("list_coupon", "status");
+    CHECK(f->type == FIELD_ARRAY && f->least == FIELD_NO_BOUND);
+    CHECK_STRN(f->words, "DRAFT|RUNNING|CLOSED");
+    f = named("set_rich_menu_image", "image");
+    CHECK(f->type == FIELD_FILE && f->least == FIELD_NO_BOUND && f->most == 1048576 && f->required);
+    CHECK_STRN(f->words, "image/jpeg|image/png");
+    f = named("issue_channel_token", "grant_type");
+    CHECK_STRN(f->fallback, "client_credentials");
+    f = named("push_messages_by_phone", "deliveryTag");
+    CHECK(f->place == FIELD_HEADER && !f->required);
+    CHECK_STRN(f->header, "X-Line-Delivery-Tag");
+    f = named("get_audience_groups", "page");
+    CHECK(f->least == 1 && f->most == FIELD_NO_BOUND && f->required);
+    CHECK_STR(operation_kind((unsigned)operation_find(STR("create_coupon"))), "coupon");
+    CHECK_STR(operation_kind((unsigned)operation_find(STR("get_bot_info"))), "");
+}
+
+TEST(words_are_told_apart)
+{
+    struct str words = STR("A|BC|D"), rest = words;
+    CHECK(field_word_fits(words, STR("BC")) && field_word_fits(words, STR("D")));
+    CHECK(!field_word_fits(words, STR("B")) && !field_word_fits(words, STR("BCD")) && !field_word_fits(words, STR("")));
+    CHECK_STRN(field_next_word(&rest), "A");
+    CHECK_STRN(field_next_word(&rest), "BC");
+    CHECK_STRN(field_next_word(&rest), "D");
+    CHECK(!field_next_word(&rest).p);
+}
+
+/* "addLIFFApp" → "add_liff_app": a capital begins a word after a small letter or digit, and before a small one. */
+static void snake(const char *id, char *out)
+{
+    for (const char *p = id; *p; p++) {
+        bool begins = p > id && isupper((unsigned char)*p) &&
+                      (!isupper((unsigned char)p[-1]) || islower((unsigned char)p[1]));
+        if (begins) *out++ = '_';
+        *out++ = (char)tolower((unsigned char)*p);
+    }
+    *out = 0;
+}
+
+/* tests/unit/operation_ids.txt has the ids of LINE's OpenAPI files, one a line, incoming webhooks left out. */
+TEST(every_operation_of_the_platform_has_its_row)
+{
+    char line[128], name[256];
+    unsigned ids = 0;
+    FILE *f = fopen("tests/unit/operation_ids.txt", "re");
+    if (!CHECK(f)) return;
+    while (fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = 0;
+        snake(line, name);
+        ids++;
+        if (operation_find(str_of(name)) < 0) CHECK_STR(name, "a row of operations.def");
+    }
+    fclose(f);
+    CHECK_INT(ids, operations_n); /* names are unique, so equal numbers leave no row without an id */
+    CHECK_INT(ids, 110);
 }
 
 TEST(escaping_leaves_unreserved_characters_only)
