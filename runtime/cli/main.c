@@ -39,6 +39,12 @@ const struct command commands[] = {
      0, -1, command_call},
     {"version", "", "print the version", "", 0, 0, command_version},
     {"help", "[COMMAND]", "print this, or everything about a command", "", 0, 1, command_help},
+    {"richmenu", "plan|apply PATH", "bring the rich menus a bot declares to LINE",
+     "plan shows what apply would do: menus to create, aliases and the default to switch, users to move, menus to delete.\n"
+     "Both compare what the bot at PATH declares by line.richmenu with what LINE has. Menus that moonline did not make are\n"
+     "left alone: its own carry a fingerprint at the end of their name. Apply may be stopped anywhere and run again.\n\n"
+     "Credentials come from the environment, or from a .env beside the bot.",
+     2, 2, command_richmenu},
 };
 const size_t commands_n = sizeof commands / sizeof *commands;
 

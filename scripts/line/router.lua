@@ -210,6 +210,11 @@ function router.loaded()
   closed = true
 end
 
+-- router.is_loaded(): whether it has; what else is declared while a bot loads asks here.
+function router.is_loaded()
+  return closed
+end
+
 -- router.count(): the number of handlers.
 function router.count()
   return #handlers
