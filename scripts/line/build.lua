@@ -7,7 +7,7 @@
 -- It returns a new plain table with LINE's own field names, which knows the script's line that built it. Nothing is
 -- checked here but the shape of the call; the whole is checked against LINE's limits when it is sent.
 --
--- The comment above each builder says its form and, behind the arrow, the kind of runtime/line/schema.def that it makes:
+-- The comment above each builder says its form and, behind the arrow, the kind of runtime/line/schema.def it makes:
 --     -- line.sticker(packageId, stickerId[, more]) → sticker_message
 -- then in sentences what it does, takes beyond the names, returns beyond the kind, and raises beyond a wrong shape.
 
@@ -17,9 +17,9 @@ local errors = require "line.errors"
 local build = {}
 
 -- build.builder(what, type, names[, finish])
--- Takes the name for messages ("line.sticker"), the value of the result's `type` (nil for none), the list of the natural
--- arguments and a function that gets the table and returns what the builder is to return. Returns the builder, which is
--- a C function.
+-- Takes the name for messages ("line.sticker"), the value of the result's `type` (nil for none), the list of the
+-- natural arguments and a function that gets the table and returns what the builder is to return. Returns the builder,
+-- which is a C function.
 build.builder = core.builder
 
 -- build.group(name, functions[, call])

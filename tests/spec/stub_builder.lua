@@ -1,5 +1,5 @@
--- The C half of builders (bindings/builder.c, bindings/built.c) in plain Lua, for the specs. tests/spec/cases_messages.lua
--- runs against both.
+-- The C half of builders (bindings/builder.c, bindings/built.c) in plain Lua, for the specs.
+-- tests/spec/cases_messages.lua runs against both.
 
 local M = {}
 

@@ -1,60 +1,84 @@
--- Builders.
+-- Builders: what each makes, and what a wrong call is told.
 
 package.path = "tests/spec/?.lua;" .. package.path
 local tap = require "tap"
 local stub = require "stub"
 local test, same, raises = tap.test, tap.same, tap.raises
 local line = stub.fresh()
+local core = require "line.core"
+local cases = require "cases_messages"(line)
 
-test("positional and named forms are the same", function()
-  same(line.text("a"), line.text{text = "a"})
-  same(line.text("a", {quoteToken = "q"}), {type = "text", text = "a", quoteToken = "q"})
-  same(line.text_v2("{x}", {x = {type = "mention"}}),
-    {type = "textV2", text = "{x}", substitution = {x = {type = "mention"}}})
-  same(line.image("https://a/b.png"),
-    {type = "image", originalContentUrl = "https://a/b.png", previewImageUrl = "https://a/b.png"})
-  same(line.audio("u", 1000), {type = "audio", originalContentUrl = "u", duration = 1000})
-  same(line.location("t", "a", 1.5, 2.5),
-    {type = "location", title = "t", address = "a", latitude = 1.5, longitude = 2.5})
-  same(line.coupon("c"), {type = "coupon", couponId = "c"})
+local action = line.action.message("Menu")
+
+for _, case in ipairs(cases) do
+  test(case[1], function() same(case[2], case[3]) end)
+end
+
+-- Every name that a builder has in the comment above it, in all files of message/.
+local function documented()
+  local names = {}
+  local families = assert(io.popen("ls scripts/line/message/*.lua"))
+  for path in families:lines() do
+    for text in io.lines(path) do
+      local name, arrow = text:match("^%s*%-%- (line%.[%w_.]+)%(.-%)(.*)$")
+      if name then names[name] = arrow end
+    end
+  end
+  families:close()
+  return names
+end
+
+test("every builder has a comment with its form and kind, and every comment its builder", function()
+  local there, names = {}, documented()
+  local function visit(prefix, group)
+    for name, value in pairs(group) do
+      there[prefix .. name] = true
+      if type(value) == "table" then visit(prefix .. name .. ".", value) end
+    end
+  end
+  visit("line.", require "line.messages".builders)
+  -- Groups that only hold others.
+  there["line.action"], there["line.richmenu_batch"], there["line.recipient"] = nil, nil, nil
+  for name in pairs(there) do
+    if not names[name] then error(name .. " is not documented") end
+    if not names[name]:find("^ → ") then error(name .. ": the comment says no kind") end
+  end
+  for name in pairs(names) do
+    if not there[name] then error(name .. " is documented and does not exist") end
+  end
 end)
 
-test("a named form is copied, not changed", function()
-  local fields = {text = "a"}
+test("the kinds named by the comments are those of the schema", function()
+  local kinds = {}
+  for text in io.lines("runtime/line/schema.def") do
+    local kind = text:match("^%u+%(([%w_]+),")
+    if kind then kinds[kind] = true end
+  end
+  for name, arrow in pairs(documented()) do
+    local kind = arrow:match("^ → ([%w_]+)$") or arrow:match("^ → list of ([%w_]+)$")
+    if not kinds[kind] then error(name .. ": there is no kind '" .. tostring(kind) .. "'") end
+  end
+end)
+
+test("what a script passed in is copied, not changed", function()
+  local fields, list = {text = "a"}, {action}
+  local emojis, substitution = {{productId = "p", emojiId = "1"}}, {n = 1}
   line.text(fields)
-  same(fields, {text = "a"})
+  line.text("$", {emojis = emojis})
+  line.text_v2("{n}", substitution)
+  line.richmenu_grid(1, 1, list)
+  same({fields, list, emojis, substitution}, {{text = "a"}, {{type = "message", label = "Menu", text = "Menu"}},
+    {{productId = "p", emojiId = "1"}}, {n = 1}})
+  same(line.imagemap.grid(1, 1, {action}, {height = 1})[1] == action, false)
 end)
 
-test("templates: what belongs to the message and what to the template", function()
-  local yes, no = line.action.postback("Yes", "yes"), line.action.message("No")
-  same(line.confirm("alt", "Sure?", {yes, no}, {quickReply = line.quick_reply(yes)}), {type = "template",
-    altText = "alt", quickReply = {items = {{type = "action", action = yes}}},
-    template = {type = "confirm", text = "Sure?", actions = {yes, no}}})
-  same(line.buttons{altText = "alt", title = "T", text = "x", actions = {yes}},
-    {type = "template", altText = "alt", template = {type = "buttons", title = "T", text = "x", actions = {yes}}})
-  same(line.carousel("alt", {{text = "1"}}, {imageSize = "cover"}).template,
-    {type = "carousel", columns = {{text = "1"}}, imageSize = "cover"})
-  same(no, {type = "message", label = "No", text = "No"})
-end)
-
-test("flex", function()
-  local f = line.flex
-  same(f("alt", f.bubble{body = f.box("vertical", {f.text("hi", {size = "xl"}), f.separator()})}), {type = "flex",
-    altText = "alt", contents = {type = "bubble", body = {type = "box", layout = "vertical",
-      contents = {{type = "text", text = "hi", size = "xl"}, {type = "separator"}}}}})
-  same(f.carousel{f.bubble{}, f.bubble{}}, {type = "carousel", contents = {{type = "bubble"}, {type = "bubble"}}})
-  same(f.button(line.action.uri("a", "https://x")),
-    {type = "button", action = {type = "uri", label = "a", uri = "https://x"}})
-  same(f.box{layout = "horizontal", contents = {}}, {type = "box", layout = "horizontal", contents = {}})
-  same(f{altText = "alt", contents = f.bubble{}}, {type = "flex", altText = "alt", contents = {type = "bubble"}})
-end)
-
-test("quick replies take actions, items and a list", function()
-  local a = line.action.camera("Cam")
-  local item = {type = "action", imageUrl = "https://i", action = a}
-  same(line.quick_reply(a, item), {items = {{type = "action", action = a}, item}})
-  same(line.quick_reply{a}, {items = {{type = "action", action = a}}})
-  raises("item 1 is not an action", line.quick_reply, "x")
+test("where each was built is known", function()
+  local here = debug.getinfo(1, "l").currentline
+  for i, built in ipairs{line.text("a"), line.flex("a", {}), line.quick_reply(action), line.recipient.all_of{action},
+    line.buttons("a", "b", {}), line.filter.gender("male"), line.audiences("a"), line.richmenu_grid(1, 1, {})} do
+    local at = tonumber((core.built_at(built) or ""):match("^test_messages.lua:(%d+)$"))
+    if not at or at <= here or at > here + 2 then error("case " .. i .. ": " .. tostring(core.built_at(built))) end
+  end
 end)
 
 test("names that do not exist", function()
@@ -62,11 +86,31 @@ test("names that do not exist", function()
   raises("line.get_profil does not exist (did you mean 'get_profile'?)", function() return line.get_profil end)
   raises("line.action.postbak does not exist", function() return line.action.postbak end)
   raises("line.flex.bubbel does not exist", function() return line.flex.bubbel end)
+  raises("line.recipient.all does not exist", function() return line.recipient.all end)
 end)
 
 test("wrong shapes of a call", function()
-  raises("after packageId, stickerId comes a table", line.sticker, "1", "2", "3")
-  raises("takes 2 arguments and a table of more fields, not 4", line.sticker, "1", "2", {}, 4)
+  raises("line.sticker: after packageId, stickerId comes a table of more fields, not a string", line.sticker, "1", "2",
+    "3")
+  raises("line.sticker: takes 2 arguments and a table of more fields, not 4", line.sticker, "1", "2", {}, 4)
+  raises("line.flex.separator: after nothing comes a table", line.flex.separator, "md")
+end)
+
+test("what cannot be right is said at once", function()
+  raises("line.text: there are 2 emojis and only 1 '$' in the text", line.text, "$", {emojis = {{}, {}}})
+  raises("line.text: the text is not UTF-8", line.text, "\xff$", {emojis = {{}}})
+  raises("line.text: emoji 1 is a string", line.text, "$", {emojis = {"x"}})
+  raises("line.quick_reply: item 1 is not an action", line.quick_reply, "x")
+  raises("line.recipient.any_of: takes at least one recipient", line.recipient.any_of)
+  raises("line.filter.all_of: filter 2 is a string, not a table", line.filter.all_of, {type = "age"}, "x")
+  raises("line.filter.except: takes a filter, not a nil", line.filter.except)
+  raises("line.audiences: id 2 is a number", line.audiences, "U1", 2)
+  raises("line.richmenu_grid: 3 actions do not fit into 1 by 2 cells", line.richmenu_grid, 1, 2,
+    {action, action, action})
+  raises("line.richmenu_grid: columns is to be an integer from 1, not 0", line.richmenu_grid, 0, 2, {})
+  raises("line.richmenu_grid: actions is to be a list", line.richmenu_grid, 1, 1, action)
+  raises("line.richmenu_grid: action 1 is a string", line.richmenu_grid, 1, 1, {"x"})
+  raises("line.imagemap.grid: height is to be an integer from 1, not nil", line.imagemap.grid, 1, 1, {})
 end)
 
 tap.done()

@@ -13,9 +13,9 @@ local function whole(what, fields, name, least)
 end
 
 -- grid.maker(what, size, place)
--- Takes the name for messages, the default width and height, and a function that gets an action and its area and returns
--- the entry of the list. Returns a finish function for a builder with the fields columns, rows, actions, width, height,
--- x and y. Cells fill the whole: where the size is no multiple of their number, some are a pixel larger.
+-- Takes the name for messages, the default width and height, and a function that gets an action and its area and
+-- returns the entry of the list. Returns a finish function for a builder with the fields columns, rows, actions, width,
+-- height, x and y. Cells fill the whole: where the size is no multiple of their number, some are a pixel larger.
 function grid.maker(what, size, place)
   return function(fields)
     for k, v in pairs(size) do
