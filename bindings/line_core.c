@@ -16,6 +16,7 @@
  *   random(n)          n bytes that nobody can guess (192 at most), as Base64 for addresses, without "="
  *   sha256(bytes)      fingerprint, 64 hexadecimal digits
  *   builder(what, type, names, finish), callable(f), note(t), built_at(t)   see builder.h and built.h
+ *   event_functions(methods, reply, chat, meta)   __index of events and event:reply, see lua_event.c
  *   parameters(f)      number of declared parameters of a Lua function (-1: a C function), whether it takes "…" */
 #include "bindings/line_core.h"
 #include "base/near.h"
@@ -102,6 +103,14 @@ static int core_array(lua_State *L)
     return 1;
 }
 
+/* sends() → pushes, other sends that LINE accepted in this process. */
+static int core_sends(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)call_sends.pushes);
+    lua_pushinteger(L, (lua_Integer)call_sends.others);
+    return 2;
+}
+
 static int core_parameters(lua_State *L)
 {
     lua_Debug d;
@@ -158,8 +167,8 @@ LJMP int luaopen_line_core(lua_State *L)
     static const luaL_Reg functions[] = {
         {"near", core_near}, {"where", core_where}, {"parameters", core_parameters}, {"entry", core_entry},
         {"array", core_array}, {"builder", builder_new}, {"callable", builder_callable},
-        {"note", built_note_call}, {"built_at", built_where_call}, {"sha256", core_sha256},
-        {"random", core_random}, {NULL, NULL},
+        {"event_functions", lua_event_functions}, {"note", built_note_call}, {"built_at", built_where_call},
+        {"sha256", core_sha256}, {"random", core_random}, {"sends", core_sends}, {NULL, NULL},
     };
     call_open(L);
     content_open(L);

@@ -8,58 +8,84 @@ local send = require "line.send"
 local text = require "line.text"
 
 local inner, misuse = core.inner, errors.misuse
-local collect, where = messages.collect, core.where
+local collect, where, built_at = messages.collect, core.where, core.built_at
+local getmetatable, setmetatable, pcall = getmetatable, setmetatable, pcall
 
 local REPLY_MESSAGES <const> = 5 -- that one reply token takes
 
--- Replies that wait for the handler to return: event → {n=, list={}, where={}, quiet=, closed=}
-local queues = setmetatable({}, {__mode = "k"})
+-- Replies that wait for the handler to return are a queue: {list = {message, …}, where = {[i] = place} for messages
+-- that do not know theirs (core.built_at), quiet=, closed=}. The queue of an event is its metatable from the first
+-- reply on: it needs no table of all events, which the garbage collector would have to go through, and goes with the
+-- event.
+local event = {meta = {__name = "line.event"}} -- meta: of events without replies
+local sent     -- of those whose handler has returned without one
 
 local quotes = {text = true, textV2 = true, sticker = true} -- message types with a quoteToken
 
 local methods = {}
 
-local function no_token(event)
-  if event.mode == "standby" then
+local function no_token(e)
+  if e.mode == "standby" then
     return "the event is in standby: another module controls this chat, and the bot is to send nothing"
   end
-  local gone = event.type == "unfollow" or event.type == "leave" or not event.chat
-  return ("an event of type '%s' has no reply token here%s"):format(tostring(event.type),
+  local gone = e.type == "unfollow" or e.type == "leave" or not e.chat
+  return ("an event of type '%s' has no reply token here%s"):format(tostring(e.type),
     gone and "" or "; event:push sends without one (it costs quota)")
 end
 
--- event:reply(message, …[, options])
--- Takes strings (text messages), message tables or lists of both; options: {notificationDisabled = true}. Queues them
--- for the event's reply token; they are sent together when the handler returns, and not at all when it raises.
--- Returns nothing. Raises when the event has no reply token, and at the sixth message. Does not wait.
-function methods:reply(...)
-  if not rawget(self, "replyToken") then misuse("event:reply: %s", no_token(self)) end
-  local queue = queues[self]
-  if not queue then
-    queue = {n = 0, list = {}, where = {}}
-    queues[self] = queue
+-- The queue of an event, made on first need.
+local function queue_of(e)
+  local queue = getmetatable(e)
+  if queue == event.meta then
+    queue = {__index = event.meta.__index, __name = event.meta.__name, list = {}}
+    setmetatable(e, queue)
+  elseif type(queue) ~= "table" or not queue.list then
+    misuse("event:reply: this is not an event; write event:reply(…) with a colon")
   elseif queue.closed then
     misuse("event:reply: the handler has returned and its replies were sent; event:push sends later (it costs quota)")
   end
-  local before = queue.n
-  local n, options = collect("event:reply", queue.list, before, ...)
-  if n > REPLY_MESSAGES then
-    for i = before + 1, n do queue.list[i] = nil end
-    misuse("event:reply: a reply takes %d messages, and this would make %d%s", REPLY_MESSAGES, n,
-      before > 0 and (" (%d were queued, the first at %s)"):format(before, queue.where[1]) or "")
+  return queue
+end
+
+local function place_of(queue, i)
+  return queue.where and queue.where[i] or built_at(queue.list[i]) or "?"
+end
+
+-- event:reply(message, …[, options])
+-- Takes strings (text messages), message tables or lists of both; options: notification_disabled = true for no sound,
+-- timeout = seconds that the call may take. Queues them for the event's reply token; they are sent together when the handler returns, and not at all when it raises.
+-- Returns nothing. Raises when the event has no reply token, and at the sixth message. Does not wait.
+function methods:reply(...)
+  if type(self) ~= "table" then misuse("event:reply: this is not an event; write event:reply(…) with a colon") end
+  if not rawget(self, "replyToken") then misuse("event:reply: %s", no_token(self)) end
+  local queue = queue_of(self)
+  local list, more = queue.list, {} -- what raises adds nothing
+  local before = #list
+  local n, options = collect("event:reply", more, 0, ...)
+  if before + n > REPLY_MESSAGES then
+    misuse("event:reply: a reply takes %d messages, and this would make %d%s", REPLY_MESSAGES, before + n,
+      before > 0 and (" (%d were queued, the first at %s)"):format(before, place_of(queue, 1)) or "")
   end
   if options then
     for k, v in pairs(options) do
-      if k ~= "notificationDisabled" then
-        for i = before + 1, n do queue.list[i] = nil end
-        misuse("event:reply: unknown option '%s' (there is notificationDisabled)", k)
+      if k == "retry_key" then
+        misuse("event:reply: a reply takes no retry_key: its token works once, so nothing is shown twice")
+      elseif k == "timeout" and not (math.type(v) and v > 0) then
+        misuse("event:reply: timeout must be a number of seconds above 0")
+      elseif k ~= "notification_disabled" and k ~= "notificationDisabled" and k ~= "timeout" then
+        misuse("event:reply: unknown option '%s' (there are notification_disabled and timeout)", k)
       end
-      queue.quiet = v
+    end
+    queue.quiet = options.notification_disabled or options.notificationDisabled
+    queue.call = options.timeout and {timeout = options.timeout}
+  end
+  for i = 1, n do
+    list[before + i] = more[i]
+    if not built_at(more[i]) then
+      queue.where = queue.where or {}
+      queue.where[before + i] = where()
     end
   end
-  queue.n = n
-  local at = where()
-  for i = before + 1, n do queue.where[i] = at end
 end
 
 -- event:push(message, …[, options])
@@ -81,6 +107,7 @@ local function quoting(token, m)
   end
   local copy = {}
   for k, v in pairs(m) do copy[k] = v end
+  setmetatable(copy, getmetatable(m)) -- it knows where m was built
   copy.quoteToken = copy.quoteToken or token
   return copy
 end
@@ -98,60 +125,50 @@ end
 for _, more in ipairs{require "line.event_chat", require "line.event_facts", text.methods} do
   for name, fn in pairs(more) do methods[name] = fn end
 end
-for name, fn in pairs(methods) do methods[name] = core.entry(fn) end
-
 -- event.chat: {type = "user" | "group" | "room", id = …}; nil when the event comes from none.
-local function chat(event)
-  local s = rawget(event, "source")
+local function chat(e)
+  local s = rawget(e, "source")
   if type(s) ~= "table" then return nil end
   local id = s.groupId or s.roomId or s.userId
   return id and {type = s.type, id = id} or nil
 end
 
-local event = {}
-
--- The metatable of events.
-event.meta = {
-  __index = function(self, key)
-    local m = methods[key]
-    if m then return m end
-    if key == "chat" then return chat(self) end
-    return nil
-  end,
-  __name = "line.event",
-}
+for name, fn in pairs(methods) do
+  if name ~= "reply" then methods[name] = core.entry(fn) end
+end
+event.meta.__index, methods.reply = core.event_functions(methods, methods.reply, chat, event.meta)
+sent = {__index = event.meta.__index, __name = event.meta.__name, list = {}, closed = true}
 
 -- The message of a failed reply knows which of the queued ones LINE means: its own line is the better answer.
 local function place(e, queue)
   if type(e) == "string" then
     local n = e:match("^%?: event:reply: messages%[(%d+)%]")
-    return (e:gsub("^%?: ", queue.where[tonumber(n) or 1] .. ": ", 1))
+    return (e:gsub("^%?: ", place_of(queue, tonumber(n) or 1) .. ": ", 1))
   end
   if getmetatable(e) ~= core.error_meta then return e end
   local at = e.message and e.message:match("messages%[(%d+)%]")
   if not at and type(e.details) == "table" and e.details[1] and e.details[1].property then
     at = e.details[1].property:match("^messages%[(%d+)%]")
   end
-  e.where = at and queue.where[tonumber(at) + 1] or e.where
+  e.where = at and queue.list[tonumber(at) + 1] and place_of(queue, tonumber(at) + 1) or e.where
   return e
 end
 
 -- event.flush(e)
 -- Sends what event:reply queued, in one call. Raises with the line where the message was queued. Waits.
 function event.flush(e)
-  local queue = queues[e]
-  if not queue or queue.closed or queue.n == 0 then return end
+  local queue = getmetatable(e)
+  if queue == event.meta then
+    setmetatable(e, sent)
+    return
+  end
+  if queue.closed then return end
   queue.closed = true
+  if not queue.list[1] then return end
   local ok, problem = pcall(inner.reply_message,
-    {replyToken = e.replyToken, messages = queue.list, notificationDisabled = queue.quiet}, nil, "event:reply",
-    queue.where[1], true)
+    {replyToken = e.replyToken, messages = queue.list, notificationDisabled = queue.quiet}, queue.call, "event:reply",
+    place_of(queue, 1), true)
   if not ok then error(place(problem, queue), 0) end
-end
-
--- event.queued(e): how many messages wait for the end of the handler.
-function event.queued(e)
-  local queue = queues[e]
-  return queue and not queue.closed and queue.n or 0
 end
 
 return event

@@ -92,6 +92,14 @@ function core.sha256(bytes)
 end
 require("stub_builder").add(core)
 
+-- What bindings/lua_event.c does, without its short cut for a string.
+function core.event_functions(methods, reply, chat)
+  return function(self, key)
+    if methods[key] == nil and key == "chat" then return chat(self) end
+    return methods[key]
+  end, core.entry(reply)
+end
+
 -- The C half of line.utf16, for well-formed text: place[i] = {unit, byte} of every character, and of the end.
 local function places(s)
   local list, units = {}, 0
@@ -120,6 +128,9 @@ function core.utf16.range(s, index, length)
     if place[1] >= math.min(index + length, units) then return core.utf16.to_byte(s, index), place[2] - 1 end
   end
 end
+
+stub.sent = {0, 0}
+function core.sends() return stub.sent[1], stub.sent[2] end
 
 function core.request() return {} end
 

@@ -64,6 +64,27 @@ test("what is no message is refused", function()
   same(#stub.calls, 0)
 end)
 
+test("a reply that raises adds nothing", function()
+  local calls = handle({type = "message", replyToken = "r", source = user}, function(e)
+    e:reply("a", "b")
+    raises("message 2 is a boolean", e.reply, e, "never", true)
+    raises("unknown option 'timeout'", e.reply, e, "never", {notificationDisabled = true, timeout = 3})
+  end)
+  same({#calls[1].fields.messages, calls[1].fields.notificationDisabled}, {2})
+end)
+
+test("a reply to what is no event, or is over without a reply", function()
+  local kept
+  local calls = handle({type = "message", replyToken = "r", source = user}, function(e)
+    kept = e
+    raises("write event:reply(…) with a colon", e.reply, "x")
+    raises("write event:reply(…) with a colon", e.reply, {replyToken = "r"}, "x")
+  end)
+  raises("the handler has returned", kept.reply, kept, "b")
+  same(#calls, 0)
+  same({kept.chat.id, tostring(kept):find("^line.event: ")}, {"U1", 1, 12})
+end)
+
 test("options of a reply", function()
   local calls = handle({type = "message", replyToken = "r", source = user}, function(e)
     e:reply("a", {notificationDisabled = true})
