@@ -7,8 +7,8 @@
 --   content:position()   bytes read so far
 --   content:close()      stop the download; `local content <close> = …` does it by itself
 --
--- The reader sets the pace: at most a quarter of a MiB waits here, the rest at LINE. A connection that dies in the middle
--- is made anew, and reading goes on where it was.
+-- The reader sets the pace: at most a quarter of a MiB waits here, the rest at LINE. A connection that dies on the
+-- way is made anew, and reading goes on where it was.
 
 local core = require "line.core"
 local errors = require "line.errors"
@@ -52,9 +52,9 @@ local save_options = {"overwrite"}
 
 -- content:save(path[, options])
 -- Writes it to a file, never whole in memory: to path.part first, which gets its name when it is complete, and is
--- removed when something goes wrong. A relative path counts from the bot's folder; the folder it names must exist. Options:
--- {overwrite = true} replaces a file of that name, else it is an error. Returns the number of bytes. Raises when the
--- download or the disk fails, and when bytes were read before. Waits.
+-- removed when something goes wrong. A relative path counts from the bot's folder; the folder it names must exist.
+-- Options: {overwrite = true} replaces a file of that name, else it is an error. Returns the number of bytes. Raises
+-- when the download or the disk fails, and when bytes were read before. Waits.
 function methods:save(path, options)
   local stream <close> = self
   if options ~= nil and type(options) ~= "table" then misuse("content:save: options must be a table") end

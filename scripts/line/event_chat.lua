@@ -123,21 +123,21 @@ end
 local has_content = {image = true, video = true, audio = true, file = true}
 local has_preview = {image = true, video = true}
 
--- event:content()
--- Returns the message's media as a content object: for piece in event:content():chunks() do … end.
--- Waits, also for media that LINE still prepares (30 s at most). Raises for messages without media, and for media that
--- LINE does not keep.
-function chat:content()
+-- event:content([options])
+-- Returns the message's media as a content object: for piece in event:content():chunks() do … end. Options:
+-- {ready_timeout = seconds} that media which LINE still prepares are waited for (30), and those of every call.
+-- Waits. Raises for messages without media, and for media that LINE does not keep.
+function chat:content(options)
   local m = media_of("event:content", self, has_content, "an image, video, audio or file message has content")
-  return inner.get_message_content(m.id, nil, "event:content")
+  return inner.get_message_content(m.id, options, "event:content")
 end
 
--- event:preview()
+-- event:preview([options])
 -- Returns a small picture of an image or video as a content object. Raises for other messages, and for media that LINE
 -- does not keep. Waits.
-function chat:preview()
+function chat:preview(options)
   local m = media_of("event:preview", self, has_preview, "an image or video message has a preview")
-  return inner.get_message_content_preview(m.id, nil, "event:preview")
+  return inner.get_message_content_preview(m.id, options, "event:preview")
 end
 
 return chat
