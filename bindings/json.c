@@ -18,6 +18,7 @@
 
 #define STACK 8 /* slots for one container and the value inside: its table, a key, a string in the making, to spare */
 
+const void *json_array_mark, *json_object_mark;
 static const char array_key, object_key; /* registry: the two metatables */
 static locale_t c_locale; /* a native module may call setlocale(), and then strtod() looks for a decimal comma */
 
@@ -172,12 +173,14 @@ void json_decode_keep_null(lua_State *L, struct str text) { decode(L, text, true
 
 /* ---- opening ---- */
 
-static void new_mark(lua_State *L, const char *kind, const void *key)
+static const void *new_mark(lua_State *L, const char *kind, const void *key)
 {
     lua_createtable(L, 0, 2);
+    const void *mark = lua_topointer(L, -1);
     lua_pushstring(L, kind);
     lua_setfield(L, -2, "__name");
     lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+    return mark;
 }
 
 void json_open(lua_State *L)
@@ -185,8 +188,8 @@ void json_open(lua_State *L)
     json_free();
     c_locale = newlocale(LC_ALL_MASK, "C", NULL);
     if (!c_locale) luaL_error(L, "there is no C locale");
-    new_mark(L, "json.array", &array_key);
-    new_mark(L, "json.object", &object_key);
+    json_array_mark = new_mark(L, "json.array", &array_key);
+    json_object_mark = new_mark(L, "json.object", &object_key);
     /* Lua's first large buffer makes the metatable of all of them. Where memory ran out right then, it would stay
      * half made, and each later one fail with "got a non-closable value": so the first is now. */
     luaL_Buffer b;

@@ -25,4 +25,5 @@ void json_free(void); /* what is kept between calls, at the worker's end */
 /* Push the metatable that marks a table as an array, or as an object whatever its keys. */
 void json_push_array_mark(lua_State *L);
 void json_push_object_mark(lua_State *L);
+extern const void *json_array_mark, *json_object_mark; /* their addresses, in the state opened last */
 #define JSON_NULL_VALUE NULL /* json.null and cjson.null: this light userdata */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/limits.h"
 #include "base/utf8.h"
@@ -45,6 +46,14 @@ LJMP static void put(lua_State *L, const struct place *at, struct buf *out, cons
     if (buf_append(out, p, n)) complain(L, at, "the whole is larger than the %zu bytes that may be sent", out->max);
 }
 
+/* Room for n bytes, to be filled at once and announced by buf_added: a message is many small pieces. */
+LJMP static char *room(lua_State *L, const struct place *at, struct buf *out, size_t n)
+{
+    char *p = buf_reserve(out, n);
+    if (!p) complain(L, at, "the whole is larger than the %zu bytes that may be sent", out->max);
+    return p;
+}
+
 /* ---- scalars ---- */
 
 /* 1: goes out as it is. 0: an escape or more than ASCII. */
@@ -52,9 +61,29 @@ static const unsigned char plain[256] = {
     [0x20] = 1, [0x21] = 1, [0x23 ... 0x5B] = 1, [0x5D ... 0x7F] = 1,
 };
 
+/* A string with before it a comma, behind it a colon, or 0 for neither. Names and most values need no escape. */
+LJMP static bool put_plain(lua_State *L, const struct place *at, struct buf *out, char before, const char *s, size_t n,
+                           char after)
+{
+    const unsigned char *p = (const unsigned char *)s, *end = p + n;
+    while (p < end && plain[*p]) p++;
+    if (p < end) return false;
+    size_t all = n + 2 + (before != 0) + (after != 0);
+    char *to = room(L, at, out, all);
+    if (before) *to++ = before;
+    *to++ = '"';
+    memcpy(to, s, n);
+    to += n;
+    *to++ = '"';
+    if (after) *to++ = after;
+    buf_added(out, all);
+    return true;
+}
+
 LJMP static void put_string(lua_State *L, const struct place *at, struct buf *out, const char *s, size_t n)
 {
     const unsigned char *p = (const unsigned char *)s, *end = p + n, *from = p;
+    if (put_plain(L, at, out, 0, s, n, 0)) return;
     put(L, at, out, "\"", 1);
     while (p < end) {
         if (plain[*p]) {
@@ -120,11 +149,9 @@ enum shape { SHAPE_ARRAY, SHAPE_OBJECT };
 static int mark_of(lua_State *L, int idx)
 {
     if (!lua_getmetatable(L, idx)) return -1;
-    json_push_array_mark(L);
-    json_push_object_mark(L);
-    int mark = lua_rawequal(L, -3, -2) ? SHAPE_ARRAY : lua_rawequal(L, -3, -1) ? SHAPE_OBJECT : -1;
-    lua_pop(L, 3);
-    return mark;
+    const void *mark = lua_topointer(L, -1); /* most parts of a message have one: see built.h */
+    lua_pop(L, 1);
+    return mark == json_array_mark ? SHAPE_ARRAY : mark == json_object_mark ? SHAPE_OBJECT : -1;
 }
 
 /* What a table without a mark is, by its keys. */
@@ -195,10 +222,12 @@ LJMP static void put_object(lua_State *L, const struct place *at, int idx, bool 
             complain(L, at, "the table has names and a key that is a %s; JSON has only names", luaL_typename(L, -2));
             return;
         }
-        if (!first) put(L, at, out, ",", 1);
+        if (!put_plain(L, &here, out, first ? 0 : ',', here.name, n, ':')) {
+            if (!first) put(L, at, out, ",", 1);
+            put_string(L, &here, out, here.name, n);
+            put(L, at, out, ":", 1);
+        }
         first = false;
-        put_string(L, &here, out, here.name, n);
-        put(L, at, out, ":", 1);
         put_value(L, &here, lua_gettop(L), out);
         lua_pop(L, 1);
     }

@@ -137,11 +137,14 @@ static const char bot[] =
     "function run.sort() pcall(table.sort, {3, 2, 1}, function(a, b) line.sleep(0) return a < b end) end\n"
     "function run.load() load('return {1, 2, 3}')() end\n"
     "function run.text() return line.text('hello') end\n"
+    "function run.build() return load('local line = ... return line.flex([[a]], line.flex.box([[vertical]], {line.text_v2("
+    "[[{n}]], {n = 1})}, {spacing = [[md]], quickReply = line.quick_reply(line.action.message([[a]]))}))')(line) end\n"
     "line.on('message.text', function(event) run[event.message.text]() end)\n";
 
 static const char *const snippets[] = {
     "good", "decode", "long", "broken", "encode", "misencode", "cjson", "sleep", "spawn", "loose", "all", "allbad", "error",
     "errortable", "pcall", "xpcall", "coroutine", "close", "require", "notthere", "log", "global", "gc", "sort", "load", "text",
+    "build",
 };
 
 static void prepare(void)
