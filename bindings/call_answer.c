@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "base/err.h"
 #include "bindings/call.h"
+#include "bindings/check.h"
 #include "bindings/json.h"
 #include "line/refusal.h"
 
@@ -166,6 +167,7 @@ LJMP int call_raise(lua_State *L, struct api_call *c, int what, int where)
     }
     if (!lua_isnil(L, -1)) lua_setfield(L, object, "message");
     lua_settop(L, object);
+    if (has_status(c) && c->http.status == 400 && lua_istable(L, 1)) message_explain(L, 1, object); /* 1: the fields */
     return lua_error(L);
 }
 

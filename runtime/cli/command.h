@@ -21,6 +21,7 @@ int command_check(const struct options *o, const char *const *args, int n);
 int command_event(const struct options *o, const char *const *args, int n);
 int command_call(const struct options *o, const char *const *args, int n);
 int command_richmenu(const struct options *o, const char *const *args, int n);
+int command_token(const struct options *o, const char *const *args, int n);
 int command_version(const struct options *o, const char *const *args, int n);
 int command_help(const struct options *o, const char *const *args, int n);
 

@@ -18,7 +18,9 @@ const struct command commands[] = {
      "A PATH is a Lua file, or a folder with bot.lua. One bot answers at /webhook, several at /webhook/NAME.\n\n"
      "Credentials come from the environment, or from a .env beside the bot:\n"
      "  LINE_CHANNEL_SECRET        of the channel; several, comma-separated, while one is being rotated\n"
-     "  LINE_CHANNEL_ACCESS_TOKEN  a long-lived token\n"
+     "  LINE_CHANNEL_ACCESS_TOKEN  a long-lived token, or instead\n"
+     "  LINE_CHANNEL_ID            tokens are issued with the secret and renewed by themselves\n"
+     "  LINE_ASSERTION_KEY         with the id: a JWK file, private key and kid; v2.1 tokens are issued with it\n"
      "  LINE_API_BASE, LINE_DATA_API_BASE  other places to call instead of LINE, for tests\n\n"
      "SIGHUP loads code, credentials and certificate again; SIGTERM and SIGINT finish what runs and leave.",
      1, -1, command_run},
@@ -37,14 +39,21 @@ const struct command commands[] = {
      "FIELD=VALUE is text (numbers and true or false where the field is one), FIELD:=JSON any value, FIELD=@PATH a file.\n"
      "Credentials come from the environment, or from a .env in the current folder.",
      0, -1, command_call},
-    {"version", "", "print the version", "", 0, 0, command_version},
-    {"help", "[COMMAND]", "print this, or everything about a command", "", 0, 1, command_help},
     {"richmenu", "plan|apply PATH", "bring the rich menus a bot declares to LINE",
      "plan shows what apply would do: menus to create, aliases and the default to switch, users to move, menus to delete.\n"
      "Both compare what the bot at PATH declares by line.richmenu with what LINE has. Menus that moonline did not make are\n"
      "left alone: its own carry a fingerprint at the end of their name. Apply may be stopped anywhere and run again.\n\n"
      "Credentials come from the environment, or from a .env beside the bot.",
      2, 2, command_richmenu},
+    {"token", "issue|verify|revoke|list [FOLDER]", "issue, look at and revoke channel access tokens",
+     "  issue   print a new token: v2.1 with LINE_ASSERTION_KEY, else stateless with LINE_CHANNEL_ID and the secret\n"
+     "  verify  how long LINE_CHANNEL_ACCESS_TOKEN is good for; without it, the token on standard input\n"
+     "  revoke  make that token worthless at once\n"
+     "  list    the key ids of the v2.1 tokens that are alive (30 at most)\n\n"
+     "Credentials come from the environment, or from a .env in FOLDER (the current one).",
+     1, 2, command_token},
+    {"version", "", "print the version", "", 0, 0, command_version},
+    {"help", "[COMMAND]", "print this, or everything about a command", "", 0, 1, command_help},
 };
 const size_t commands_n = sizeof commands / sizeof *commands;
 

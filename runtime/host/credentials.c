@@ -108,9 +108,9 @@ struct credentials *credentials_read(const char *dir, const char *name, char *er
     }
     const char *id = values[CHANNEL_ID] ? values[CHANNEL_ID] : "", *given = values[TOKEN] ? values[TOKEN] : "";
     struct jwt_key *key = NULL;
-    if (keys && !*given && values[ASSERTION_KEY] && *values[ASSERTION_KEY]) {
+    if (keys && values[ASSERTION_KEY] && *values[ASSERTION_KEY]) {
         key = assertion_key(dir, values[ASSERTION_KEY], id, error, n);
-        if (!key) signature_keys_free(keys), keys = NULL;
+        if (!key && !*given) signature_keys_free(keys), keys = NULL; /* with a token it is needed by commands only */
     }
     struct credentials *c = NULL;
     if (keys) {

@@ -12,7 +12,7 @@ struct credentials {
     char *token, *channel, *api_base, *data_api_base; /* token may be ""; channel is what retry keys are derived from */
     enum token_kind kind;     /* where access tokens come from: LINE_CHANNEL_ACCESS_TOKEN, else the key file, else id and secret */
     char *channel_id;         /* "" when it was not given; then kind is TOKEN_STATIC */
-    struct jwt_key *assertion_key; /* of TOKEN_ASSERTED, with its kid; else NULL */
+    struct jwt_key *assertion_key; /* with its kid; NULL when there is none */
     char *manager_api_base;
 };
 

@@ -68,27 +68,6 @@ static void set(char **text, const char *value)
 
 /* ---- one request ---- */
 
-/* The n-th secret of the list, counted round. */
-static struct str secret_of(const struct credentials *c, size_t n)
-{
-    struct str all[LIMIT_SECRETS];
-    size_t found = 0;
-    const char *at = c->secrets;
-    while (found < LIMIT_SECRETS && (all[found] = credentials_next_secret(&at)).p) found++;
-    return found ? all[n % found] : (struct str){"", 0};
-}
-
-/* The request for a token: URL (owned by the caller) and form. */
-static int prepare(const struct credentials *c, size_t secret, struct buf *form, char **ret_url)
-{
-    struct str id = str_of(c->channel_id);
-    bool asserted = c->kind == TOKEN_ASSERTED;
-    int r = asserted ? token_form_asserted(form, c->assertion_key, id, clock_wall_ms() / 1000)
-                     : token_form_stateless(form, id, secret_of(c, secret));
-    if (!r) *ret_url = mem_printf("%s%s", c->api_base, asserted ? TOKEN_ISSUE_ASSERTED : TOKEN_ISSUE_STATELESS);
-    return r;
-}
-
 static void fill(struct http_call *call, const char *url, const char *const *headers, const struct buf *form)
 {
     *call = (struct http_call){.answer = call->answer, .header_bytes = call->header_bytes, .method = "POST", .url = url,
@@ -149,7 +128,7 @@ static void issue(struct token_keeper *k)
     free(k->url);
     k->url = NULL;
     uv_timer_stop(&k->timer);
-    if (prepare(k->credentials, k->secret, &k->form, &k->url)) return failed(k, "the assertion could not be signed with LINE_ASSERTION_KEY");
+    if (token_request(k->credentials, k->secret, &k->form, &k->url)) return failed(k, "the assertion could not be signed with LINE_ASSERTION_KEY");
     k->headers[0] = TOKEN_FORM;
     fill(&k->call, k->url, k->headers, &k->form);
     k->call.user = k;
@@ -227,47 +206,4 @@ void token_keeper_close(struct token_keeper *k)
     uv_timer_stop(&k->timer);
     if (k->client) http_client_close(k->client, client_closed, k);
     else client_closed(k);
-}
-
-/* ---- for commands ---- */
-
-static void issue_done(struct http_call *call) { uv_stop(call->user); }
-static void nothing(void *user) { (void)user; }
-
-int token_issue(const struct credentials *c, struct token_answer *ret, char *error, size_t n)
-{
-    uv_loop_t loop;
-    struct buf form = BUF(FORM_MAX);
-    char *url = NULL;
-    const char *const headers[] = {TOKEN_FORM, NULL};
-    struct http_call call = {0};
-    size_t secrets = 0;
-    for (const char *at = c->secrets; credentials_next_secret(&at).p;) secrets++;
-    *ret = (struct token_answer){0};
-    snprintf(error, n, "the assertion could not be signed");
-    uv_loop_init(&loop);
-    struct http_client *client = http_client_new(&loop, &(struct http_client_options){.user_agent = "moonline"});
-    for (size_t i = 0; i < secrets && !ret->token; i++) {
-        buf_clear(&form);
-        free(url);
-        url = NULL;
-        if (prepare(c, i, &form, &url)) break;
-        fill(&call, url, headers, &form);
-        call.user = &loop;
-        call.done = issue_done;
-        http_client_start(client, &call);
-        uv_run(&loop, UV_RUN_DEFAULT);
-        token_answer_free(ret);
-        if (call.result == 0) token_answer_read(call.status, buf_str(&call.answer), ret);
-        if (!ret->token) snprintf(error, n, "%s", ret->why ? ret->why : call.error ? call.error : err_text(call.result));
-        if (call.result != 0 || c->kind != TOKEN_STATELESS) break;
-    }
-    if (ret->token) log_secret(str_of(ret->token));
-    http_call_free(&call);
-    http_client_close(client, nothing, NULL);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    uv_loop_close(&loop);
-    buf_free(&form);
-    free(url);
-    return ret->token ? 0 : ERR_IO;
 }

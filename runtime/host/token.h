@@ -27,7 +27,13 @@ bool token_keeper_renews(const struct token_keeper *k);
 void token_keeper_refused(struct token_keeper *k, struct str token);
 void token_keeper_close(struct token_keeper *k); /* no news afterwards; frees k once the loop has turned */
 
-/* For commands: issue a token on a loop of its own and wait for it. 0, or ERR_IO with one line in error. The token is
- * the caller's to free; life in seconds, key_id (NULL but for v2.1) too. */
-struct token_answer;
+/* ---- token_ask.c: the requests themselves ---- */
+
+/* The request for a token: the form, and its URL (the caller's to free). secret: which of several to use, counted round.
+ * 0, or why it cannot be made: ERR_SYNTAX (the key cannot sign), ERR_TOOBIG. */
+int token_request(const struct credentials *c, size_t secret, struct buf *form, char **ret_url);
+/* For commands, which wait on a loop of their own. One request; form NULL: none. 0, or ERR_… with one line in error. */
+int token_ask(const char *method, const char *url, const struct buf *form, int *ret_status, struct buf *ret_answer,
+              char *error, size_t n);
+/* Issue a token and wait for it. 0, or ERR_IO with one line in error. Free ret with token_answer_free. */
 int token_issue(const struct credentials *c, struct token_answer *ret, char *error, size_t n);

@@ -53,7 +53,8 @@ end
 
 -- event:reply(message, …[, options])
 -- Takes strings (text messages), message tables or lists of both; options: notification_disabled = true for no sound,
--- timeout = seconds that the call may take. Queues them for the event's reply token; they are sent together when the handler returns, and not at all when it raises.
+-- timeout = seconds that the call may take. Queues them for the event's reply token; they are sent together when the
+-- handler returns, and not at all when it raises.
 -- Returns nothing. Raises when the event has no reply token, and at the sixth message. Does not wait.
 function methods:reply(...)
   if type(self) ~= "table" then misuse("event:reply: this is not an event; write event:reply(…) with a colon") end

@@ -13,7 +13,7 @@ end
 -- What a script may hand over beside messages. A table with none but these names is options, not a message.
 local option_names = {
   notificationDisabled = true, customAggregationUnits = true, recipient = true, filter = true, limit = true,
-  timeout = true, retry_key = true,
+  timeout = true, retry_key = true, notification_disabled = true,
 }
 
 local function is_options(t)

@@ -1,7 +1,8 @@
 -- The short forms of the five sends, as bots call them every day. Each waits, and raises an error object when
--- LINE refuses. messages is a string (a text message), a message table, or a list of both. options may hold further
--- fields of the request (notificationDisabled, customAggregationUnits …), timeout (seconds an attempt may take) and,
--- but for replies, retry_key (a UUID of your own; false for none). Returned is LINE's answer and the request id.
+-- LINE refuses. messages is a string (a text message), a message table, or a list of both. options may hold
+-- notification_disabled (true: no sound or banner), further fields of the request by LINE's own names
+-- (customAggregationUnits …), timeout (seconds an attempt may take) and, but for replies, retry_key (a UUID of your
+-- own; false for none). Returned is LINE's answer and the request id.
 
 local core = require "line.core"
 local errors = require "line.errors"
@@ -23,6 +24,8 @@ local function apply(what, fields, options)
     if of_call[k] then
       call = call or {}
       call[k] = v
+    elseif k == "notification_disabled" then
+      fields.notificationDisabled = v
     else
       fields[k] = v
     end

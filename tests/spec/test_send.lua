@@ -48,6 +48,21 @@ test("every operation of the table is there under its name", function()
   assert(n >= 40, n)
 end)
 
+test("no sound: one name for it in all short forms", function()
+  local line = stub.fresh()
+  local quiet = {notification_disabled = true, timeout = 3}
+  line.push("U1", "hi", quiet)
+  line.reply("t", "hi", quiet)
+  line.multicast({"U1"}, "hi", quiet)
+  line.narrowcast("hi", quiet)
+  line.broadcast("hi", quiet)
+  for i = 1, 5 do
+    same(stub.calls[i].fields.notificationDisabled, true)
+    same(stub.calls[i].fields.notification_disabled, nil)
+    same(stub.calls[i].options, {timeout = 3})
+  end
+end)
+
 test("profile", function()
   local line = stub.fresh()
   line.profile("U1")

@@ -231,11 +231,11 @@ TEST(a_reply_has_a_body_and_no_retry_key)
 {
     start();
     is_event = true;
-    CHECK_STR(RUN("return (op.reply_message{replyToken = 't', messages = {}})", {200, 0, NULL, "5", false}), "5");
+    CHECK_STR(RUN("return (op.reply_message{replyToken = 't', messages = {{type = 'text', text = 'x'}}})", {200, 0, NULL, "5", false}), "5");
     CHECK(strstr(fake.seen[0], "POST http://api/v2/bot/message/reply\n") == fake.seen[0]);
     CHECK(strstr(fake.seen[0], "\nContent-Type: application/json\n"));
     CHECK(!strstr(fake.seen[0], "Retry-Key"));
-    CHECK(strstr(fake.seen[0], "\"messages\":[]"));
+    CHECK(strstr(fake.seen[0], "\"messages\":[{"));
     is_event = false;
 }
 
@@ -248,14 +248,14 @@ static void key_of(const char *seen, char ret[64])
 TEST(sends_carry_a_key_that_a_rerun_repeats)
 {
     char a[64], b[64], c[64];
-    const char *push = "op.push_message{to = 'U', messages = {}}";
+    const char *push = "op.push_message{to = 'U', messages = {{type = 'text', text = 'x'}}}";
     start();
     is_event = true;
     RUN(push, {200, 0, NULL, "{}", false});
     key_of(fake.seen[0], a);
     RUN(push, {200, 0, NULL, "{}", false});
     key_of(fake.seen[0], b);
-    RUN("for _ = 1, 2 do op.push_message{to = 'U', messages = {}} end", {200, 0, NULL, "{}", false});
+    RUN("for _ = 1, 2 do op.push_message{to = 'U', messages = {{type = 'text', text = 'x'}}} end", {200, 0, NULL, "{}", false});
     key_of(fake.seen[1], c);
     CHECK_INT(strlen(a), 36);
     CHECK_STR(a, b);
@@ -266,11 +266,11 @@ TEST(sends_carry_a_key_that_a_rerun_repeats)
     RUN(push, {200, 0, NULL, "{}", false});
     key_of(fake.seen[0], c);
     CHECK(strlen(b) == 36 && strcmp(b, c) != 0);
-    RUN("op.push_message({to = 'U', messages = {}}, {retry_key = '123e4567-e89b-12d3-a456-426614174000'})",
+    RUN("op.push_message({to = 'U', messages = {{type = 'text', text = 'x'}}}, {retry_key = '123e4567-e89b-12d3-a456-426614174000'})",
         {200, 0, NULL, "{}", false});
     key_of(fake.seen[0], a);
     CHECK_STR(a, "123e4567-e89b-12d3-a456-426614174000");
-    RUN("op.push_message({to = 'U', messages = {}}, {retry_key = false})", {200, 0, NULL, "{}", false});
+    RUN("op.push_message({to = 'U', messages = {{type = 'text', text = 'x'}}}, {retry_key = false})", {200, 0, NULL, "{}", false});
     CHECK(!strstr(fake.seen[0], "Retry-Key"));
 }
 
@@ -280,7 +280,7 @@ TEST(gets_and_keyed_sends_are_repeated_with_the_same_key)
 {
     char a[64], b[64];
     start();
-    CHECK_STR(RUN("return (op.broadcast{messages = {}})", {0, ERR_IO, NULL, NULL, true}, {503, 0, NULL, "busy", false},
+    CHECK_STR(RUN("return (op.broadcast{messages = {{type = 'text', text = 'x'}}})", {0, ERR_IO, NULL, NULL, true}, {503, 0, NULL, "busy", false},
                   {200, 0, NULL, "{}", false}), "true");
     CHECK_INT(fake.used, 3);
     key_of(fake.seen[0], a);
@@ -294,7 +294,7 @@ TEST(gets_and_keyed_sends_are_repeated_with_the_same_key)
 TEST(replies_and_other_posts_are_not_repeated)
 {
     start();
-    CHECK_STR(RUN("return (fails(op.reply_message, {replyToken = 't', messages = {}}))", {500, 0, ID, "{}", false}),
+    CHECK_STR(RUN("return (fails(op.reply_message, {replyToken = 't', messages = {{type = 'text', text = 'x'}}}))", {500, 0, ID, "{}", false}),
               "bot.lua:1|line.reply_message|reply_message|500|an answer without a message: {}|q-1|-");
     CHECK_INT(fake.used, 1);
     CHECK_STR(RUN("return (fails(op.leave_group, 'C1'))", {0, ERR_IO, NULL, NULL, true}),
@@ -306,7 +306,7 @@ TEST(replies_and_other_posts_are_not_repeated)
 TEST(an_accepted_key_is_success_and_names_the_first_request)
 {
     start();
-    CHECK_STR(RUN("local _, id = op.push_message{to = 'U', messages = {}} return id",
+    CHECK_STR(RUN("local _, id = op.push_message{to = 'U', messages = {{type = 'text', text = 'x'}}} return id",
                   {409, 0, ID "x-line-accepted-request-id: first\n", "{\"message\":\"already accepted\"}",
                    false}), "first");
     CHECK_STR(RUN("return (fails(op.leave_group, 'C1'))", {409, 0, ID, "{\"message\":\"no\"}", false}),
@@ -319,7 +319,7 @@ TEST(too_many_requests_wait_but_not_for_the_quota)
     CHECK_STR(RUN("return (op.leave_group('C1'))", {429, 0, NULL, "{\"message\":\"The API rate limit\"}",
                   false}, {200, 0, NULL, "{}", false}), "true");
     CHECK_INT(fake.used, 2);
-    CHECK_STR(RUN("return (fails(op.push_message, {to = 'U', messages = {}}))",
+    CHECK_STR(RUN("return (fails(op.push_message, {to = 'U', messages = {{type = 'text', text = 'x'}}}))",
                   {429, 0, ID, "{\"message\":\"You have reached your monthly limit.\"}", false}),
               "bot.lua:1|line.push_message|push_message|429|You have reached your monthly limit.|q-1|-");
     CHECK_INT(fake.used, 1);
@@ -331,7 +331,7 @@ TEST(too_many_requests_wait_but_not_for_the_quota)
 
 TEST(a_spent_reply_token_counts_as_sent_on_a_rerun_only)
 {
-    const char *reply = "local _, r = pcall(op.reply_message, {replyToken = 't', messages = {}}) return r == true";
+    const char *reply = "local _, r = pcall(op.reply_message, {replyToken = 't', messages = {{type = 'text', text = 'x'}}}) return r == true";
     start();
     CHECK_STR(RUN(reply, {400, 0, ID, "{\"message\":\"Invalid reply token\"}", false}), "false");
     is_rerun = true;
@@ -345,7 +345,7 @@ TEST(a_spent_reply_token_counts_as_sent_on_a_rerun_only)
 TEST(errors_hold_what_line_said)
 {
     start();
-    CHECK_STR(RUN("\n\nreturn (fails(inner.push_message, {to = 'U', messages = {}}, nil, 'line.push', 'x.lua:9'))",
+    CHECK_STR(RUN("\n\nreturn (fails(inner.push_message, {to = 'U', messages = {{type = 'text', text = 'x'}}}, nil, 'line.push', 'x.lua:9'))",
                   {400, 0, ID, "{\"message\":\"bad\",\"details\":[{\"property\":\"to\"}]}", false}),
               "x.lua:9|line.push|push_message|400|bad|q-1|1");
     CHECK_STR(RUN("return (fails(op.get_bot_info))", {401, 0, ID, "<html>", false}),
@@ -374,10 +374,10 @@ TEST(misuse_is_told_at_the_callers_line_and_sends_nothing)
         {"op.get_profile('U', {timeout = 0})",
          "bot.lua:2: line.get_profile: timeout must be a number of seconds above 0"},
         {"op.get_profile('U', 5)", "bot.lua:2: line.get_profile: options must be a table, not number"},
-        {"op.push_message({to = 'U', messages = {}}, {retry_key = 'x'})",
+        {"op.push_message({to = 'U', messages = {{type = 'text', text = 'x'}}}, {retry_key = 'x'})",
          "bot.lua:2: line.push_message: retry_key must be a UUID (123e4567-e89b-12d3-a456-426614174000) or false"},
-        {"op.push_message{to = 'U', messages = {{text = print}}}",
-         "bot.lua:2: line.push_message: messages[1].text: a function cannot be sent as JSON"},
+        {"op.push_message{to = 'U', messages = {{type = 'text', text = 'x', extra = print}}}",
+         "bot.lua:2: line.push_message: messages[1].extra: a function cannot be sent as JSON"},
         {"request('GETT', '/')", "bot.lua:2: line.request: the first argument is a method such as \"GET\""},
         {"request('GET', 'v2')", "bot.lua:2: line.request: the second argument is a path such as \"/v2/bot/info\""},
         {"request('GET', '/', {qurey = {}})",
@@ -508,4 +508,79 @@ TEST(closing_the_state_frees_everything)
     CHECK(!uv_loop_alive(worker.loop));
 }
 
+/* ---- tokens and rates ---- */
+
+static char asked[64];
+static void ask(struct str token) { snprintf(asked, sizeof asked, STR_FMT, STR_ARG(token)); }
+
+static void news_soon(uv_timer_t *t)
+{
+    call_token_news(str_of(t->data), STR(""));
+    uv_close((uv_handle_t *)t, NULL);
+}
+
+/* A TOKEN frame that comes while a call waits. */
+static void tell_later(const char *token)
+{
+    static uv_timer_t timers[4];
+    static unsigned n;
+    uv_timer_t *t = &timers[n++ % 4];
+    uv_timer_init(worker.loop, t);
+    t->data = (void *)token;
+    uv_timer_start(t, news_soon, 20, 0);
+}
+
+TEST(a_401_renews_once_and_repeats_also_what_is_never_repeated_else)
+{
+    const char *reply = "return tostring(op.reply_message{replyToken = 't', messages = {{type = 'text', text = 'x'}}})";
+    start();
+    call_token_settings(true, ask);
+    tell_later("second");
+    RUN(reply, {401, 0, NULL, "{}", false}, {200, 0, NULL, "{}", false});
+    CHECK_STR(asked, "token-of-test");
+    CHECK_INT(fake.used, 2);
+    CHECK(strstr(fake.seen[1], "\nAuthorization: Bearer second\n"));
+    tell_later("second"); /* the same again: no better one will come */
+    CHECK_STR(RUN("return (fails(op.get_bot_info))", {401, 0, ID, "{\"message\":\"no\"}", false}),
+              "bot.lua:1|line.get_bot_info|get_bot_info|401|no|q-1|-");
+    CHECK_INT(fake.used, 1);
+    call_token_settings(false, NULL);
+    RUN("return (fails(op.get_bot_info))", {401, 0, ID, "{\"message\":\"no\"}", false});
+    CHECK_INT(fake.used, 1);
+}
+
+TEST(each_kind_of_failure_says_what_it_is)
+{
+    static const struct {
+        struct answer answer;
+        const char *kind;
+        unsigned attempts;
+    } rows[] = {
+        {{429, 0, NULL, "{\"message\":\"You have reached your monthly limit.\"}", false}, "quota", 1},
+        {{429, 0, NULL, "{\"message\":\"too many messages to the same user\"}", false}, "user", 1},
+        {{400, 0, NULL, "{}", false}, "invalid", 1},
+        {{404, 0, NULL, "{}", false}, "missing", 1},
+        {{500, 0, NULL, "{}", false}, "server", CALL_TRIES},
+        {{0, ERR_TIMEOUT, NULL, NULL, true}, "timeout", CALL_TRIES},
+        {{0, ERR_IO, NULL, NULL, true}, "network", CALL_TRIES},
+    };
+    start();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CHECK_STR(run(&rows[i].answer, 1, "local _, e = pcall(op.push_message, {to = 'U', messages = {{type = 'text', "
+                                          "text = 'x'}}}) return e.kind"), rows[i].kind);
+        CHECK_INT(fake.used, rows[i].attempts);
+    }
+}
+
+TEST(a_used_up_rate_is_told_at_once_when_waiting_would_take_too_long)
+{
+    start();
+    worker.options.handler_limit = 5000;
+    CHECK_STR(RUN("local e for i = 1, 61 do local ok ok, e = pcall(op.test_webhook_endpoint, {}) end "
+                  "return e.kind .. ' ' .. e.status .. ' ' .. tostring(e.retry_after > 50 and e.retry_after < 61)",
+                  {200, 0, NULL, "{}", false}),
+              "rate 0 true");
+    CHECK_INT(fake.used, 60);
+    worker.options.handler_limit = 60000;
+}
 TEST_MAIN()
