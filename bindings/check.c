@@ -1,13 +1,487 @@
-/* See check.h. */
+/* See check.h. Two walks of one code: the first goes through the table as it lies in memory, allocates nothing, and stops
+ * at the first error. Only then a second follows the order of the schema and writes down every error it meets. */
 #include "bindings/check.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/near.h"
+#include "bindings/built.h"
+#include "bindings/check_private.h"
+#include "bindings/json.h"
+#include "bindings/task.h"
+#include "bindings/worker.h"
+#include "line/schema_text.h"
+
+#define ERRORS_SHOWN 20
+#define ERRORS_COUNTED 1000 /* then the second walk ends: a table that holds itself would go on for ever */
+#define PATH_SIZE 400
+#define TEXT_SIZE 400
+
+struct report {
+    const char *where; /* of the script's call */
+    char text[LIMIT_ERROR_TEXT];
+    size_t used;
+};
+
+/* ---- what is wrong ---- */
+
+/* Append the path of at's key; returns the new length. */
+static size_t put_path(const struct at *at, char *ret, size_t n)
+{
+    size_t used = at->outer ? put_path(at->outer, ret, n) : 0;
+    if (used >= n) return used;
+    int m = at->name ? snprintf(ret + used, n - used, "%s%.64s", used && *at->name ? "." : "", at->name)
+                     : snprintf(ret + used, n - used, "[%lld]", (long long)at->index);
+    return used + (size_t)m;
+}
+
+/* The line where the innermost table that a builder made was built: the object itself (idx), or one around it. */
+static void put_where(struct check *c, const struct at *at, int idx, char *ret, size_t n)
+{
+    bool known = idx && built_where(c->L, idx);
+    for (; at && !known; at = at->outer) known = at->idx && built_where(c->L, at->idx);
+    snprintf(ret, n, "%s", known ? lua_tostring(c->L, -1) : c->report->where);
+    if (known) lua_pop(c->L, 1);
+}
+
+LJMP void check_complain(struct check *c, const struct at *at, int idx, const char *fmt, ...)
+{
+    struct report *r = c->report;
+    char path[PATH_SIZE] = "", where[256], text[TEXT_SIZE];
+    va_list ap;
+    if (++c->errors > ERRORS_SHOWN || !r) return;
+    luaL_checkstack(c->L, 4, NULL);
+    put_where(c, at, idx, where, sizeof where);
+    put_path(at, path, sizeof path);
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    int m = snprintf(r->text + r->used, sizeof r->text - r->used, "%s%s: %s%s%s", r->used ? "\n" : "", where, path,
+                     *path ? ": " : "", text);
+    r->used += (size_t)m < sizeof r->text - r->used ? (size_t)m : sizeof r->text - r->used - 1;
+}
+
+/* Whether the walk goes on. */
+static bool goes_on(const struct check *c) { return c->errors < (c->report ? ERRORS_COUNTED : 1); }
+
+/* ---- what we do not know ---- */
+
+#define NOTICES 128
+
+/* Fields and types that the schema lacks go out as they are: LINE adds some every year. But they may be typing errors, so
+ * the log has a line about each, once in the life of the process. */
+static bool noticed(const char *kind, const char *name)
+{
+    static uint32_t seen[NOTICES];
+    static unsigned n;
+    uint32_t h = 2166136261u;
+    for (const char *p = kind; *p; p++) h = (h ^ (unsigned char)*p) * 16777619u;
+    for (const char *p = name; *p; p++) h = (h ^ (unsigned char)*p) * 16777619u;
+    for (unsigned i = 0; i < n; i++)
+        if (seen[i] == h) return true;
+    if (n == NOTICES) return true;
+    seen[n++] = h;
+    return false;
+}
+
+static void notice(const struct schema_kind *k, const struct at *at, const char *sort, const char *name)
+{
+    const char *names[SCHEMA_FIELDS + 1];
+    char path[PATH_SIZE] = "", text[TEXT_SIZE + PATH_SIZE], quoted[100];
+    unsigned n = k->variants ? k->variants_n : k->fields_n;
+    if (noticed(k->name, name)) return;
+    for (unsigned i = 0; i < n; i++) names[i] = k->variants ? k->variants[i].type : k->fields[i].name;
+    const char *near = near_name(name, names, n);
+    put_path(at, path, sizeof path);
+    schema_quote((struct str){name, strlen(name)}, quoted, sizeof quoted);
+    snprintf(text, sizeof text, "%s: unknown %s %s%s%s%s; it goes to LINE as it is", path, sort, quoted,
+             near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+    LOG(WARN, text, F_STR("bot", worker_get()->bot));
+}
+
+/* ---- values ---- */
+
+static void walk_kind(struct check *c, const struct schema_kind *k, const struct at *at, int idx, unsigned place);
+
+static bool is_null(lua_State *L, int idx)
+{
+    return lua_isnil(L, idx) || (lua_islightuserdata(L, idx) && lua_touserdata(L, idx) == JSON_NULL_VALUE);
+}
+
+LJMP static void wrong_type(struct check *c, const struct schema_field *f, const struct at *at, unsigned place, int idx)
+{
+    char expected[TEXT_SIZE];
+    bool number = lua_type(c->L, idx) == LUA_TNUMBER && f->type == SCHEMA_STRING;
+    if (!c->report) {
+        c->errors++;
+        return;
+    }
+    schema_expected(f, schema_label(place).most, expected, sizeof expected);
+    check_complain(c, at, 0, "is a %s, but must be %s%s", luaL_typename(c->L, idx), expected,
+                   number ? " (tostring makes one)" : "");
+}
+
+static void walk_string(struct check *c, const struct schema_field *f, const struct at *at, int idx, unsigned place)
+{
+    struct str s;
+    char text[TEXT_SIZE];
+    if (lua_type(c->L, idx) != LUA_TSTRING) return wrong_type(c, f, at, place, idx);
+    s.p = lua_tolstring(c->L, idx, &s.n);
+    c->bytes += s.n + 2;
+    unsigned most = f->rule == RULE_LABEL ? schema_label(place).most : 0;
+    if (schema_fits(f, s, most)) return;
+    schema_complaint(f, s, most, text, sizeof text);
+    check_complain(c, at, 0, "%s", text);
+}
+
+static void walk_number(struct check *c, const struct schema_field *f, const struct at *at, int idx)
+{
+    int is_integer;
+    char expected[TEXT_SIZE];
+    if (lua_type(c->L, idx) != LUA_TNUMBER) return wrong_type(c, f, at, 0, idx);
+    double d = lua_tonumber(c->L, idx);
+    lua_tointegerx(c->L, idx, &is_integer);
+    c->bytes++;
+    if ((f->type == SCHEMA_NUMBER || is_integer) && (!f->limited || (d >= f->min && d <= f->max))) return;
+    schema_expected(f, 0, expected, sizeof expected);
+    check_complain(c, at, 0, "is %.14g, but must be %s", d, expected);
+}
+
+/* A list of objects of kind k (f NULL), or of a field's strings. */
+static void walk_entries(struct check *c, const struct schema_kind *k, const struct schema_field *f, const struct at *at,
+                         int idx, unsigned place)
+{
+    lua_State *L = c->L;
+    struct at here = {.outer = at, .idx = idx};
+    lua_Integer n = (lua_Integer)lua_rawlen(L, idx);
+    c->bytes += 2 + (size_t)(n > 1 ? n - 1 : 0);
+    for (here.index = 1; here.index <= n && goes_on(c); here.index++) {
+        lua_rawgeti(L, idx, here.index);
+        if (is_null(L, -1)) check_complain(c, &here, 0, "is null, which LINE takes in no list");
+        else if (k) walk_kind(c, k, &here, lua_gettop(L), place);
+        else walk_string(c, f, &here, lua_gettop(L), place);
+        lua_pop(L, 1);
+    }
+}
+
+static bool is_list(lua_State *L, int idx)
+{
+    if (!lua_istable(L, idx)) return false;
+    if (lua_rawlen(L, idx) > 0) return true;
+    lua_pushnil(L);
+    bool empty = !lua_next(L, idx);
+    if (!empty) lua_pop(L, 2);
+    return empty;
+}
+
+static void walk_list(struct check *c, const struct schema_field *f, const struct at *at, int idx, unsigned place)
+{
+    char expected[TEXT_SIZE];
+    if (!is_list(c->L, idx)) {
+        if (!lua_istable(c->L, idx)) return wrong_type(c, f, at, place, idx);
+        return check_complain(c, at, idx, "is a table with names, but must be a list");
+    }
+    double n = (double)lua_rawlen(c->L, idx);
+    if (f->limited && (n < f->min || n > f->max)) {
+        schema_expected(f, 0, expected, sizeof expected);
+        check_complain(c, at, 0, "has %.0f entries, but must be %s", n, expected);
+    }
+    walk_entries(c, f->of, f, at, idx, place);
+}
+
+static void walk_map(struct check *c, const struct schema_field *f, const struct at *at, int idx)
+{
+    lua_State *L = c->L;
+    struct at here = {.outer = at, .idx = idx};
+    unsigned n = 0;
+    if (!lua_istable(L, idx)) return wrong_type(c, f, at, 0, idx);
+    c->bytes += 2;
+    lua_pushnil(L);
+    while (lua_next(L, idx)) {
+        if (lua_type(L, -2) != LUA_TSTRING) {
+            check_complain(c, at, idx, "has a %s among its names", luaL_typename(L, -2));
+        } else {
+            here.name = lua_tostring(L, -2);
+            if (!is_null(L, -1)) walk_kind(c, f->of, &here, lua_gettop(L), 0), n++;
+        }
+        lua_pop(L, 1);
+        if (goes_on(c)) continue;
+        lua_pop(L, 1);
+        return;
+    }
+    if (f->limited && n > f->max) check_complain(c, at, idx, "has %u entries, the most is %.0f", n, f->max);
+}
+
+static void walk_value(struct check *c, const struct schema_field *f, const struct at *at, unsigned place)
+{
+    int idx = lua_gettop(c->L);
+    switch (f->type) {
+    case SCHEMA_STRING: return walk_string(c, f, at, idx, place);
+    case SCHEMA_INTEGER:
+    case SCHEMA_NUMBER: return walk_number(c, f, at, idx);
+    case SCHEMA_BOOLEAN:
+        c->bytes += 4;
+        if (!lua_isboolean(c->L, idx)) wrong_type(c, f, at, 0, idx);
+        return;
+    case SCHEMA_OBJECT: return walk_kind(c, f->of, at, idx, f->place);
+    case SCHEMA_ARRAY: return walk_list(c, f, at, idx, f->place);
+    case SCHEMA_MAP: return walk_map(c, f, at, idx);
+    }
+}
+
+/* ---- objects ---- */
+
+LJMP int check_get(struct check *c, int idx, const char *name)
+{
+    lua_pushstring(c->L, name);
+    int type = lua_rawget(c->L, idx);
+    return is_null(c->L, -1) ? LUA_TNIL : type;
+}
+
+bool check_has(const struct check_object *o, const char *name)
+{
+    int i = schema_field(o->kind, name, strlen(name));
+    return i >= 0 && (o->seen >> i & 1);
+}
+
+/* A box's contents stand in lines of text or not, by its layout. */
+static unsigned box_place(struct check *c, int idx)
+{
+    unsigned place = PLACE_ANY; /* a wrong layout is an error of its own */
+    if (check_get(c, idx, "layout") == LUA_TSTRING) {
+        const char *layout = lua_tostring(c->L, -1);
+        if (strcmp(layout, "baseline") == 0) place = PLACE_BASELINE;
+        else if (strcmp(layout, "horizontal") == 0 || strcmp(layout, "vertical") == 0) place = PLACE_BOX;
+    }
+    lua_pop(c->L, 1);
+    return place;
+}
+
+/* The value on top of the stack is field i. */
+static void walk_field(struct check *c, struct check_object *o, struct at *here, int i, unsigned place)
+{
+    struct schema_field *f = &o->kind->fields[i];
+    if (is_null(c->L, -1)) return;
+    o->seen |= (uint64_t)1 << i;
+    here->name = f->name;
+    c->bytes += f->n + 4u; /* its quotes, colon and comma */
+    if (f->type == SCHEMA_ARRAY && o->kind->check == CHECK_box)
+        return walk_list(c, f, here, lua_gettop(c->L), box_place(c, o->idx));
+    walk_value(c, f, here, place);
+}
+
+static void walk_in_memory_order(struct check *c, struct check_object *o, struct at *here, unsigned place)
+{
+    lua_State *L = c->L;
+    lua_pushnil(L);
+    while (lua_next(L, o->idx)) { /* key value */
+        size_t n = 0;
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &n) : NULL;
+        int i = key ? schema_field(o->kind, key, n) : -1;
+        if (i >= 0) walk_field(c, o, here, i, place);
+        else if (!key) c->errors++; /* the second walk says it */
+        else if (!(n == 4 && memcmp(key, "type", 4) == 0)) notice(o->kind, o->at, "field", key);
+        lua_pop(L, 1);
+        if (goes_on(c)) continue;
+        lua_pop(L, 1);
+        return;
+    }
+}
+
+/* False when the object is a list, about which nothing more can be said. */
+static bool walk_in_schema_order(struct check *c, struct check_object *o, struct at *here, unsigned place)
+{
+    lua_State *L = c->L;
+    lua_pushnil(L);
+    while (lua_next(L, o->idx)) {
+        int type = lua_type(L, -2);
+        lua_pop(L, 1);
+        if (type == LUA_TSTRING) continue;
+        lua_pop(L, 1);
+        check_complain(c, o->at, o->idx, "has a %s among its names, as a list does, but must be a table: %s",
+                       lua_typename(L, type), o->kind->about);
+        return false;
+    }
+    for (unsigned i = 0; i < o->kind->fields_n && goes_on(c); i++) {
+        check_get(c, o->idx, o->kind->fields[i].name);
+        walk_field(c, o, here, (int)i, place);
+        lua_pop(L, 1);
+    }
+    return true;
+}
+
+LJMP static void missing(struct check *c, const struct check_object *o, struct at *here, unsigned place)
+{
+    char expected[TEXT_SIZE];
+    struct schema_label label = schema_label(place);
+    uint64_t lacks = o->kind->required & ~o->seen;
+    if (o->kind->label && label.required) lacks |= ((uint64_t)1 << (o->kind->label - 1)) & ~o->seen;
+    for (unsigned i = 0; lacks; i++, lacks >>= 1) {
+        if (!(lacks & 1)) continue;
+        here->name = o->kind->fields[i].name;
+        if (!c->report) {
+            c->errors++;
+            return;
+        }
+        schema_expected(&o->kind->fields[i], label.most, expected, sizeof expected);
+        check_complain(c, here, 0, "is missing; it must be %s", expected);
+    }
+}
+
+static void walk_object(struct check *c, const struct schema_kind *k, const struct at *at, int idx, unsigned place)
+{
+    struct check_object o = {.kind = k, .at = at, .idx = idx};
+    struct at here = {.outer = at, .idx = idx};
+    size_t before = c->bytes;
+    c->bytes += k->fields_n ? 1 : 2; /* each field counts a comma, the last in place of a brace */
+    if (!c->report) walk_in_memory_order(c, &o, &here, place);
+    else if (!walk_in_schema_order(c, &o, &here, place)) return;
+    o.bytes = c->bytes - before;
+    missing(c, &o, &here, place);
+    if (k->check != CHECK_none && goes_on(c)) check_rule(c, &o);
+}
+
+/* The value at idx is of kind k: an object, or one of a union's. */
+static void walk_kind(struct check *c, const struct schema_kind *k, const struct at *at, int idx, unsigned place)
+{
+    lua_State *L = c->L;
+    if (!lua_istable(L, idx))
+        return check_complain(c, at, 0, "is a %s, but must be a table: %s", luaL_typename(L, idx), k->about);
+    if (c->depth >= LIMIT_JSON_DEPTH) return check_complain(c, at, idx, "is nested too deep, or contains itself");
+    if (c->bytes > LIMIT_API_REQUEST) return check_complain(c, at, idx, "makes the whole larger than LINE takes");
+    luaL_checkstack(L, LUA_MINSTACK, "check");
+    c->depth++;
+    if (!k->variants) {
+        walk_object(c, k, at, idx, place);
+    } else {
+        struct at type_at = {.outer = at, .idx = idx, .name = "type"};
+        lua_pushvalue(L, c->type_idx);
+        if (lua_rawget(L, idx) == LUA_TSTRING) {
+            size_t n;
+            const char *type = lua_tolstring(L, -1, &n);
+            const struct schema_variant *v = schema_variant(k, type, n);
+            lua_pop(L, 1); /* the table keeps it */
+            c->bytes += n + 10;
+            if (!v) notice(k, at, "type", type);
+            else if (place && !(v->places & place)) check_complain(c, &type_at, 0, "\"%s\" cannot stand here", v->type);
+            else walk_object(c, v->of, at, idx, place);
+        } else {
+            check_complain(c, &type_at, 0, "%s; it says which of LINE's objects this is",
+                           lua_isnil(L, -1) ? "is missing" : "is not a string");
+            lua_pop(L, 1);
+        }
+        struct check_object o = {.kind = k, .at = at, .idx = idx};
+        if (k->check != CHECK_none && c->depth == 1) check_rule(c, &o);
+    }
+    c->depth--;
+}
+
+/* ---- the doors ---- */
+
+enum mode { MODE_STRICT, MODE_WARN, MODE_OFF };
+static const char *const mode_names[] = {"strict", "warn", "off", NULL};
+static const char mode_key; /* its address: line.check's key in the registry, a mode's number */
+
+static enum mode mode_of(lua_State *L)
+{
+    bool set = lua_rawgetp(L, LUA_REGISTRYINDEX, &mode_key) != LUA_TNIL;
+    enum mode mode = set ? (enum mode)lua_tointeger(L, -1) : MODE_STRICT;
+    lua_pop(L, 1);
+    return mode;
+}
+
+/* Walk the value at idx. */
+static void run(struct check *c, const struct schema_kind *k, bool list, int idx, const char *path)
+{
+    struct at root = {.name = path};
+    lua_State *L = c->L;
+    if (!list) return walk_kind(c, k, &root, idx, 0);
+    if (!is_list(L, idx)) return check_complain(c, &root, 0, "must be a list");
+    size_t n = lua_rawlen(L, idx);
+    if (k->most && (n < k->least || n > k->most))
+        check_complain(c, &root, 0, "has %zu entries, but must have %u to %u", n, k->least, k->most);
+    walk_entries(c, k, NULL, &root, idx, 0);
+}
+
+/* The second walk: every error in words. */
+LJMP static void report(lua_State *L, const struct schema_kind *k, bool list, int idx, const char *path, const char *what,
+                        const char *where, bool raise)
+{
+    struct report r = {.where = where};
+    struct check c = {.L = L, .report = &r, .type_idx = lua_gettop(L)};
+    char here[256], all[LIMIT_ERROR_TEXT + 512];
+    if (!where) {
+        task_push_where(L);
+        snprintf(here, sizeof here, "%s", lua_tostring(L, -1));
+        lua_pop(L, 1);
+        r.where = here;
+    }
+    run(&c, k, list, idx, path);
+    if (c.errors <= 1) {
+        snprintf(all, sizeof all, "%s", r.text);
+    } else {
+        bool more = c.errors > ERRORS_SHOWN;
+        snprintf(all, sizeof all, "%s: %s: %u%s errors\n%s", r.where, what, c.errors,
+                 c.errors >= ERRORS_COUNTED ? " or more" : "", r.text);
+        if (more) snprintf(all + strlen(all), sizeof all - strlen(all), "\nand %u more", c.errors - ERRORS_SHOWN);
+    }
+    if (!raise) {
+        LOG(WARN, all, F_STR("bot", worker_get()->bot));
+        return;
+    }
+    lua_pushstring(L, all);
+    lua_error(L);
+}
+
+LJMP void message_check_at(lua_State *L, const char *kind, int idx, const char *path, const char *what,
+                           const char *where)
+{
+    enum mode mode = mode_of(L);
+    size_t n = strlen(kind);
+    bool list = n > 2 && strcmp(kind + n - 2, "[]") == 0;
+    const struct schema_kind *k = schema_find((struct str){kind, list ? n - 2 : n});
+    if (mode == MODE_OFF || !k) return;
+    luaL_checkstack(L, LUA_MINSTACK, "check");
+    idx = lua_absindex(L, idx);
+    lua_pushliteral(L, "type");
+    struct check c = {.L = L, .type_idx = lua_gettop(L)};
+    run(&c, k, list, idx, path);
+    if (c.errors) report(L, k, list, idx, path, what, where, mode == MODE_STRICT);
+    lua_pop(L, 1);
+}
 
 LJMP void message_check(lua_State *L, const char *kind, int idx, const char *path, const char *what)
 {
     message_check_at(L, kind, idx, path, what, NULL);
 }
 
-LJMP void message_check_at(lua_State *L, const char *kind, int idx, const char *path, const char *what,
-                           const char *where)
+/* check_mode([mode]): the mode that was; raises at the script's line when mode is none. */
+int message_check_mode(lua_State *L)
 {
-    (void)L, (void)kind, (void)idx, (void)path, (void)what, (void)where;
+    enum mode was = mode_of(L);
+    if (!lua_isnoneornil(L, 1)) {
+        const char *wanted = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "";
+        int i = 0;
+        while (mode_names[i] && strcmp(mode_names[i], wanted) != 0) i++;
+        if (!mode_names[i]) {
+            task_push_where(L);
+            return luaL_error(L, "%s: line.check is \"strict\", \"warn\" or \"off\"", lua_tostring(L, -1));
+        }
+        lua_pushinteger(L, i);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &mode_key);
+    }
+    lua_pushstring(L, mode_names[was]);
+    return 1;
+}
+
+/* check(kind, value[, path[, what[, where]]]) → value */
+int message_check_call(lua_State *L)
+{
+    const char *kind = luaL_checkstring(L, 1);
+    lua_settop(L, 5);
+    message_check_at(L, kind, 2, luaL_optstring(L, 3, ""), luaL_optstring(L, 4, "line"), lua_tostring(L, 5));
+    lua_settop(L, 2);
+    return 1;
 }

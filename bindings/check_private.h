@@ -1,0 +1,44 @@
+/* Shared by check.c, which walks a value along the schema, and check_rules.c, which holds what no single field can say. */
+#pragma once
+#include "bindings/check.h"
+#include "line/schema.h"
+
+/* Where the walk is: a container and the key in it that is looked at. Linked from the inside out on the C stack; becomes
+ * "messages[1].contents.body" only when something is wrong. */
+struct at {
+    const struct at *outer;
+    int idx;          /* stack index of the container, whose line of building counts; 0: none */
+    const char *name; /* of the key; NULL: index */
+    lua_Integer index;
+};
+
+struct report; /* the errors as text */
+
+struct check {
+    lua_State *L;
+    struct report *report;  /* NULL in the first, fast walk, which stops at the first error and only counts it */
+    unsigned errors;
+    int type_idx;           /* stack index of the string "type" */
+    unsigned depth;
+    size_t bytes;           /* of JSON so far, at least: without escapes and blanks */
+    unsigned animated, filters, recipients; /* in the message or body so far */
+};
+
+/* An object whose fields have been walked. */
+struct check_object {
+    const struct schema_kind *kind;
+    const struct at *at; /* the container's key where it stands */
+    int idx;
+    uint64_t seen;       /* bit i: field i is there and not null */
+    size_t bytes;        /* of its JSON, at least */
+};
+
+/* Report an error at a key; idx: the object itself when it is about a whole object, else 0. */
+__attribute__((format(printf, 4, 5))) LJMP void check_complain(struct check *c, const struct at *at, int idx,
+                                                               const char *fmt, ...);
+/* Push the raw field, and its type; json.null counts as LUA_TNIL. */
+LJMP int check_get(struct check *c, int idx, const char *name);
+/* Whether o has the field. */
+bool check_has(const struct check_object *o, const char *name);
+/* Run o's kind's own rule. */
+LJMP void check_rule(struct check *c, const struct check_object *o);
