@@ -14,7 +14,9 @@
 local core = require "line.core"
 local errors = require "line.errors"
 
-local build = {}
+local build = {
+  groups = setmetatable({}, {__mode = "k"}), -- every group's table → its name
+}
 
 -- build.builder(what, type, names[, finish])
 -- Takes the name for messages ("line.sticker"), the value of the result's `type` (nil for none), the list of the
@@ -29,6 +31,7 @@ function build.group(name, functions, call)
   for key, value in pairs(functions) do
     if type(value) == "function" then functions[key] = core.entry(value) end
   end
+  build.groups[functions] = name
   return setmetatable(functions, {
     __index = function(_, key)
       local names = {}

@@ -2,6 +2,7 @@
 -- that follows scopes and nothing else; it reads only what Lua has compiled, so it never has to say what is wrong.
 
 local core = require "line.core"
+local build = require "line.build"
 local lexer = require "line.lexer"
 
 local lint = {}
@@ -71,10 +72,10 @@ function P:table()
   end
 end
 
--- A field of the module: line.NAME, line.action.NAME, line.flex.NAME.
+-- A field of the module: line.NAME, or of a group in it: line.action.NAME, line.flex.NAME. Returns the group it is.
 function P:check_field(group, name, line)
-  local there = group and rawget(group, name) ~= nil
-  if there then return type(group[name]) == "table" and group[name] or nil end
+  local there = rawget(group, name)
+  if there ~= nil then return self.group_names[there] and there or nil end
   local names = {}
   for k in pairs(group) do names[#names + 1] = k end
   table.sort(names)
@@ -325,11 +326,7 @@ end
 -- whose names exist, by default the module `line`. A text that cannot be read is left out. Does not wait.
 function lint.check(sources, problems, line_module)
   line_module = line_module or require "line"
-  local group_names = {[line_module] = "line"}
-  for _, name in ipairs{"action", "flex"} do
-    local group = rawget(line_module, name)
-    if group then group_names[group] = "line." .. name end
-  end
+  local group_names = setmetatable({[line_module] = "line"}, {__index = build.groups})
   local files = {}
   for file in pairs(sources) do files[#files + 1] = file end
   table.sort(files)

@@ -58,6 +58,8 @@ test("functions of line that do not exist", function()
   same(check 'local line = require "line"\nline.get_profil("x")',
     {"2 line.get_profil does not exist (did you mean 'get_profile'?)"})
   same(#check 'local l = require("line")\nl.action.postbak("a")\nl.flex.bubbel{}\nl.push("U", l.txet("a"))', 3)
+  same(check 'local line = require "line"\nline.imagemap.ury()\nline.quick_reply.itm()\nline.imagemap.uri("a")',
+    {"2 line.imagemap.ury does not exist", "3 line.quick_reply.itm does not exist"})
   same(check 'local line = require "line"\nline.action.postback("a", "b").x.y = 1', {})
   same(check 'local line = require "line"\n-- line.nope()\nlocal s = "line.nope()"', {})
   same(check 'local line = {}\nline.nope()', {})
