@@ -77,6 +77,7 @@ class Standin:
         self.used_tokens, self.keys = set(), {}
         self.missing, self.contents, self.not_ready = set(), {}, {}
         self.issued, self.token_life, self.revoked, self.own_token = [], 900, set(), True  # own_token: self.token works
+        self.quota, self.usage = 0, 0
         standin = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -224,6 +225,9 @@ class Standin:
             return 200, {"memberIds": ["Ua", "Ub"], "next": "page 2"} if first else {"memberIds": ["Uc"]}, []
         if re.fullmatch(r"/v2/bot/(group|room)/[^/]+/members/count", path):
             return 200, {"count": 3}, []
+        if path in ("/v2/bot/message/quota", "/v2/bot/message/quota/consumption"):
+            return 200, {"totalUsage": self.usage} if path.endswith("consumption") else (
+                {"type": "limited", "value": self.quota} if self.quota else {"type": "none"}), []
         if path == "/v2/bot/info":
             return 200, {"userId": "Ubot", "displayName": "a bot", "chatMode": "bot"}, []
         if re.fullmatch(r"/v2/bot/chat/(loading/start|markAsRead)|/v2/bot/(group|room)/[^/]+/leave", path):

@@ -146,7 +146,89 @@ class Push(Sending):
         self.assertEqual(len(self.standin.find("push")), 1)
 
 
+class Rates(Sending):
+    """The four kinds of 429, the buckets, and the quota."""
+
+    def test_the_kind_says_what_to_do(self):
+        for words, kind, attempts in (("You have reached your monthly limit.", "quota", 1),
+                                      ("Too many messages to the same user.", "user", 1),
+                                      ("The API rate limit has been exceeded. Try again later.", "rate", 2)):
+            with self.subTest(kind=kind):
+                before = len(self.standin.find("push"))
+                self.standin.fault("push", times=99, status=429, body={"message": words})
+                server, _ = self.handle("""
+                    local _, err = pcall(event.push, event, "x", { timeout = 1 })
+                    require("log").info("told", { kind = err.kind, words = err.message, after = err.retry_after or 0 })""",
+                    options=["--data", f"{self.dir}/data-{kind}", "--handler-limit", "2500ms"])
+                told = server.wait_log(message="told")
+                self.assertEqual((told["kind"], told["words"]), (kind, words))
+                self.assertEqual(len(self.standin.find("push")) - before, attempts)
+                self.assertEqual(float(told["after"]) > 0, kind == "rate")
+                server.stop()
+                self.standin.faults.clear()
+
+    def test_more_than_a_second_holds_waits_its_turn_shared_by_two_workers(self):
+        """chat/loading/start may be called 100 times a second; 150 chats of one bot want it at once."""
+        server = self.serve(self.folder(HEAD + 'line.on("message.text", function(event) event:loading(5) end)'),
+                            options=["--workers", "2"])
+        server.post(*(text("x", source=f"u{n}") for n in range(150)))
+        calls = self.standin.wait_calls(150, "loading")
+        self.wait_events(0)
+        times = sorted(c.at for c in calls)
+        for first, after in zip(times, times[100:]):
+            self.assertGreater(after - first, 0.9, "more than 100 within a second")
+        self.assertLess(times[-1] - times[0], 10)
+        self.assertEqual({c.status for c in calls}, {202})
+
+    def test_a_wait_that_is_too_long_raises_at_once(self):
+        """60 an hour: the 61st broadcast would wait a minute, which no handler has."""
+        told = self.tell("""
+            for i = 1, 60 do line.broadcast("news " .. i) end
+            local ok, err = pcall(line.broadcast, "one too many")
+            tell(tostring(ok), err.kind, tostring(err), err.retry_after > 50 and "later" or "soon")""",
+            options=["--handler-limit", "20s"])
+        self.assertEqual((told[0], told[1], told[3]), ("false", "rate", "later"))
+        self.assertRegex(told[2], r"bot\.lua:\d+: line\.broadcast: .*60 calls in 3600 s.*try again in")
+        self.assertEqual(len(self.standin.find("broadcast")), 60)
+
+    def test_quota(self):
+        self.standin.quota, self.standin.usage = 200, 150
+        self.handle("""
+            local function show()
+              local q = line.quota()
+              return table.concat({ q.type, q.limit, q.used, q.remaining }, " ")
+            end
+            local first = show()
+            line.push("Uone", "one")
+            local second = show()
+            line.broadcast("all")
+            line.push("Utold", first, second, show())""")
+        self.assertEqual(self.standin.wait_calls(2, "push")[1].texts, ["limited 200 150 50", "limited 200 151 49", "limited 200 150 50"])
+        self.assertEqual(len(self.standin.find("quota$")), 2)
+
+    def test_silent_sends(self):
+        self.handle("""
+            event:reply("a", { notification_disabled = true })
+            event:push("b", { notification_disabled = true, timeout = 5, retry_key = "123e4567-e89b-12d3-a456-426614174000" })""")
+        reply, push = self.standin.wait_calls(1, "reply")[0], self.standin.find("push")[0]
+        self.assertIs(reply.json["notificationDisabled"], True)
+        self.assertIs(push.json["notificationDisabled"], True)
+        self.assertEqual(push.key, "123e4567-e89b-12d3-a456-426614174000")
+
+
 class Errors(Sending):
+    def test_a_part_that_line_complains_about_has_its_line(self):
+        self.standin.fault("push", status=400, body={"message": "The request body has 1 error(s)", "details": [
+            {"message": "May not be empty", "property": "messages[1].text"}]})
+        told = self.tell("""
+            local first = line.text("one")
+            local second =
+              line.text("two")
+            local _, err = pcall(line.push, event.chat.id, first, second)
+            tell(tostring(err), tostring(err.details[1].where))""")
+        self.assertIn("bot.lua:6", told[0])
+        self.assertEqual(told[1], "bot.lua:6")
+
     def test_error_object(self):
         self.standin.fault("broadcast", status=400, body={"message": "The request body has 1 error(s)", "details": [
             {"message": "May not be empty", "property": "messages[0].text"}]})
@@ -159,7 +241,7 @@ class Errors(Sending):
         refused = self.standin.find("broadcast")[0]
         self.assertEqual(told[:4], ["false integer 400 broadcast bot.lua:5", "The request body has 1 error(s)",
                                     "messages[0].text: May not be empty", refused.request_id])
-        for part in ("bot.lua:5", "line.broadcast", "400", "messages[0].text", "May not be empty", refused.request_id):
+        for part in ("bot.lua:5", "line.broadcast", "400", "messages[1].text", "May not be empty", refused.request_id):
             self.assertIn(part, told[4])
 
     def test_uncaught_error_names_the_line_and_keeps_the_event(self):

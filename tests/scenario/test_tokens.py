@@ -192,5 +192,56 @@ class Tokens(Scenario):
         self.assertEqual(used, set(self.standin.issued))
 
 
+class Command(Scenario):
+    """`moonline token`."""
+
+    def by_key(self, **more):
+        with open(os.path.join(self.dir, "key.json"), "w", encoding="ascii") as file:
+            json.dump(KEY, file)
+        return self.env(token=None, LINE_CHANNEL_ID=ID, LINE_ASSERTION_KEY=os.path.join(self.dir, "key.json"), **more)
+
+    def test_issue_list_verify_revoke(self):
+        done = self.command("token", "issue", env=self.by_key())
+        token = done.stdout.strip()
+        self.assertEqual(token, self.standin.issued[0])
+        self.assertIn("key id kid1", done.stderr)
+        self.assertNotIn(token, done.stderr)
+        self.assertEqual(self.command("token", "list", env=self.by_key()).stdout, "kid1\n")
+        listed = self.standin.find("tokens/kid")[0]
+        query = dict(urllib.parse.parse_qsl(listed.query))
+        self.assertTrue(rs256_holds(query["client_assertion"]))
+        self.assertNotIn("token_exp", json.loads(unbase64(query["client_assertion"].split(".")[1])))
+        env = {**self.by_key(), "LINE_CHANNEL_ACCESS_TOKEN": token}
+        self.assertEqual(self.command("token", "verify", env=env).stdout, f"valid: channel {ID}, expires in 4711 s\n")
+        self.assertEqual(self.command("token", "revoke", env=env).stdout, "revoked\n")
+        self.assertEqual(dict(urllib.parse.parse_qsl(self.standin.find("v2.1/revoke")[0].body.decode())),
+                         {"client_id": ID, "client_secret": SECRET, "access_token": token})
+        refused = self.command("token", "verify", env=env, status=1)
+        self.assertIn("The access token expired", refused.stderr)
+        self.assertEqual(self.command("token", "list", env=self.by_key()).stdout, "")
+
+    def test_a_long_lived_token_is_verified_by_the_older_door(self):
+        self.assertIn("valid: channel", self.command("token", "verify").stdout)
+        self.assertEqual([c.path for c in self.standin.find()], ["/oauth2/v2.1/verify", "/v2/oauth/verify"])
+
+    def test_stateless_as_json(self):
+        done = self.command("token", "issue", "--json", env=self.env(token=None, LINE_CHANNEL_ID=ID))
+        self.assertEqual(json.loads(done.stdout), {"access_token": self.standin.issued[0], "expires_in": 900})
+
+    def test_the_current_one_of_two_secrets_is_found(self):
+        self.standin.fault("v3/token", status=400, body={"error": "invalid_client", "error_description": "invalid client_secret"})
+        done = self.command("token", "issue", env=self.env(secret=f"{SECRET[::-1]},{SECRET}", token=None, LINE_CHANNEL_ID=ID))
+        self.assertEqual(done.stdout.strip(), self.standin.issued[0])
+        self.assertIn(SECRET, self.standin.find("v3/token")[1].body.decode())
+
+    def test_what_is_missing_is_told(self):
+        self.assertIn("LINE_CHANNEL_ID", self.command("token", "issue", status=1).stderr)
+        self.assertIn("LINE_ASSERTION_KEY", self.command("token", "list", status=1).stderr)
+        self.assertIn("issue, verify", self.command("token", "isue", status=2).stderr)
+        self.standin.fault("v3/token", times=9, status=400, body={"error": "invalid_client", "error_description": "invalid client_id"})
+        self.assertIn("400 invalid client_id",
+                      self.command("token", "issue", status=1, env=self.env(token=None, LINE_CHANNEL_ID=ID)).stderr)
+
+
 if __name__ == "__main__":
     main()
