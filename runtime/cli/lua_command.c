@@ -12,8 +12,10 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/options_table.h"
 #include "cli/command.h"
 #include "host/credentials.h"
+#include "host/token.h"
 #include "host/worker_process.h"
 
 #define VARIABLES_MOST 64 /* LINE_… in one environment */
@@ -22,6 +24,8 @@
 struct run {
     const char *command;
     struct worker_process *worker;
+    struct credentials *issuer;      /* with what tokens are issued; NULL: the token is given, or there is none to be had */
+    struct token_keeper *tokens;     /* NULL likewise */
     char *variables[VARIABLES_MOST]; /* NAME=value */
     size_t variables_n;
     char *refused;
@@ -69,6 +73,23 @@ static int read_environment(struct run *r, const char *folder)
     return 0;
 }
 
+/* Without a token of its own, a command gets one by the channel's id and secret. Never by the assertion key: its tokens
+ * live for weeks, and only 30 of them may. */
+static struct credentials *find_issuer(const struct run *r, const char *folder)
+{
+    char error[512];
+    if (variable(r, "LINE_CHANNEL_ACCESS_TOKEN") || !variable(r, "LINE_CHANNEL_ID")) return NULL;
+    struct credentials *c = credentials_read(folder, r->command, error, sizeof error);
+    if (c && c->kind == TOKEN_ASSERTED) c->kind = TOKEN_STATELESS;
+    return c && c->kind == TOKEN_STATELESS ? c : credentials_unref(c);
+}
+
+static void token_cb(void *user, struct str token, struct str why)
+{
+    struct run *r = user;
+    if (r->worker) wire_send_strings(worker_process_wire(r->worker), WIRE_TOKEN, token, why);
+}
+
 /* ---- the worker ---- */
 
 static void print(FILE *to, struct str bytes)
@@ -95,6 +116,10 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
         good = wire_read_strings(payload, &a, NULL) == 0;
         if (good && !r->refused) r->refused = mem_strndup(a.p, a.n);
         break;
+    case WIRE_RENEW:
+        good = wire_read_strings(payload, &a, NULL) == 0;
+        if (good && r->tokens) token_keeper_refused(r->tokens, a);
+        break;
     default: /* which files were read: nobody reloads here */
         break;
     }
@@ -105,6 +130,9 @@ static void gone_cb(void *user, const struct worker_end *end)
 {
     struct run *r = user;
     r->end = *end;
+    r->worker = NULL;
+    if (r->tokens) token_keeper_close(r->tokens);
+    r->tokens = NULL;
 }
 
 static void send_setting(void *wire, const char *name, const char *value)
@@ -112,7 +140,7 @@ static void send_setting(void *wire, const char *name, const char *value)
     wire_send_strings(wire, WIRE_SETTING, str_of(name), str_of(value));
 }
 
-static void start(struct run *r, const struct options *o, const char *path, const char *const *args, int n)
+static void start(struct run *r, uv_loop_t *loop, const struct options *o, const char *path, const char *const *args, int n)
 {
     struct wire *w = worker_process_wire(r->worker);
     const char *api = variable(r, "LINE_API_BASE"), *token = variable(r, "LINE_CHANNEL_ACCESS_TOKEN"),
@@ -127,6 +155,7 @@ static void start(struct run *r, const struct options *o, const char *path, cons
         {SETTING_TOKEN, token ? token : ""}, {SETTING_CHANNEL, channel ? channel : ""},
         {SETTING_API_BASE, base},       {SETTING_DATA_API_BASE, data},
         {SETTING_MANAGER_API_BASE, manager},
+        {SETTING_RENEWS, r->issuer ? "yes" : "no"},
         {SETTING_TERMINAL, isatty(STDOUT_FILENO) ? "yes" : "no"},
     };
     options_each(o, send_setting, w);
@@ -134,6 +163,9 @@ static void start(struct run *r, const struct options *o, const char *path, cons
     for (size_t i = 0; i < r->variables_n; i++) send_setting(w, SETTING_ENVIRONMENT, r->variables[i]);
     for (int i = 0; i < n; i++) send_setting(w, SETTING_ARGUMENT, args[i]);
     wire_send(w, WIRE_START, (struct str){"", 0});
+    if (!r->issuer) return;
+    r->tokens = token_keeper_new(loop, r->command, token_cb, r);
+    token_keeper_use(r->tokens, r->issuer);
 }
 
 /* No limit of time: a command may wait for LINE as long as its calls may, and Ctrl-C ends both processes. */
@@ -147,7 +179,7 @@ static int run(struct run *r, const struct options *o, const char *path, const c
     if (worker_process_start(&loop, r->command, &cb, r, &r->worker, error, sizeof error)) {
         fprintf(stderr, "moonline %s: %s\n", r->command, error);
     } else {
-        start(r, o, path, args, n);
+        start(r, &loop, o, path, args, n);
         uv_run(&loop, UV_RUN_DEFAULT);
         if (r->has_status) status = (int)r->status;
         else fprintf(stderr, "moonline %s: %s\n", r->command, r->refused ? r->refused : r->end.why);
@@ -180,8 +212,14 @@ int lua_command(const struct options *o, const char *command, const char *bot, c
     auto_free char *path = find_path(command, bot);
     if (!path) return EXIT_USAGE;
     auto_free char *folder = mem_strndup(path, (size_t)(strrchr(path, '/') - path));
+    /* Of its calls a person sees the result; what is repeated and renewed underneath only when asked for. */
+    struct options quiet = *o;
+    if (!(o->given & UINT64_C(1) << (option_find("log-level") - option_rows))) quiet.log_level = LOG_WARN;
+    log_init((enum log_format)quiet.log, (enum log_level)quiet.log_level);
     int status = read_environment(&r, folder);
-    if (status == 0) status = run(&r, o, path, args, n);
+    if (status == 0 && n > 0 && strcmp(args[n - 1], "--help") != 0) r.issuer = find_issuer(&r, folder);
+    if (status == 0) status = run(&r, &quiet, path, args, n);
+    credentials_unref(r.issuer);
     for (size_t i = 0; i < r.variables_n; i++) free(r.variables[i]);
     free(r.refused);
     return status;

@@ -21,7 +21,7 @@ const struct command commands[] = {
      "  LINE_CHANNEL_ACCESS_TOKEN  a long-lived token, or instead\n"
      "  LINE_CHANNEL_ID            tokens are issued with the secret and renewed by themselves\n"
      "  LINE_ASSERTION_KEY         with the id: a JWK file, private key and kid; v2.1 tokens are issued with it\n"
-     "  LINE_API_BASE, LINE_DATA_API_BASE  other places to call instead of LINE, for tests\n\n"
+     "  LINE_API_BASE, LINE_DATA_API_BASE, LINE_MANAGER_API_BASE  other places to call instead of LINE, for tests\n\n"
      "SIGHUP loads code, credentials and certificate again; SIGTERM and SIGINT finish what runs and leave.",
      1, -1, command_run},
     {"check", "PATH", "load a bot, list its handlers, find what would fail",

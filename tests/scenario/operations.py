@@ -30,7 +30,8 @@ JSON = [
     ("get_message_event", {"requestId": "a&b=ü c"},
      "GET api /v2/bot/insight/message/event?requestId=a%26b%3D%C3%BC%20c", None),
     ("get_statistics_per_unit", {"customAggregationUnit": "a&b=ü c", "from": "20261101", "to": "20261122"},
-     "GET api /v2/bot/insight/message/event/aggregation?customAggregationUnit=a%26b%3D%C3%BC%20c&from=20261101&to=20261122",
+     "GET api /v2/bot/insight/message/event/aggregation?customAggregationUnit=a%26b%3D%C3%BC%20c"
+     "&from=20261101&to=20261122",
      None),
     ("get_rich_menu_insight_summary", {"richMenuId": "a/b ü", "from": "20261101", "to": "20261122"},
      "GET api /v2/bot/insight/richmenu/a%2Fb%20%C3%BC/summary?from=20261101&to=20261122", None),
@@ -66,14 +67,16 @@ JSON = [
     ("get_audience_groups", {"page": 2, "description": "a&b=ü c", "status": "READY", "size": 40,
       "includesExternalPublicGroups": True, "createRoute": "OA_MANAGER"},
 
-          "GET api /v2/bot/audienceGroup/list?page=2&description=a%26b%3D%C3%BC%20c&status=READY&size=40&includesExternalPublicGroups=true&createRoute=OA_MANAGER",
+     "GET api /v2/bot/audienceGroup/list?page=2&description=a%26b%3D%C3%BC%20c&status=READY&size=40"
+     "&includesExternalPublicGroups=true&createRoute=OA_MANAGER",
      None),
     ("get_shared_audience_data", {"audienceGroupId": 9007199254740993},
      "GET api /v2/bot/audienceGroup/shared/9007199254740993", None),
     ("get_shared_audience_groups", {"page": 2, "description": "a&b=ü c", "status": "READY", "size": 40,
       "createRoute": "OA_MANAGER", "includesOwnedAudienceGroups": True},
 
-          "GET api /v2/bot/audienceGroup/shared/list?page=2&description=a%26b%3D%C3%BC%20c&status=READY&size=40&createRoute=OA_MANAGER&includesOwnedAudienceGroups=true",
+     "GET api /v2/bot/audienceGroup/shared/list?page=2&description=a%26b%3D%C3%BC%20c&status=READY"
+     "&size=40&createRoute=OA_MANAGER&includesOwnedAudienceGroups=true",
      None),
     ("get_webhook_endpoint", {}, "GET api /v2/bot/channel/webhook/endpoint", None),
     ("set_webhook_endpoint", {},

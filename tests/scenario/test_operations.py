@@ -238,6 +238,12 @@ class Call(Scenario):
         call = self.standin.calls[-1]
         self.assertEqual(call.body, b"grant_type=client_credentials&client_id=42&client_secret=s3cr3t")
         self.assertIsNone(call.headers.get("Authorization"))
+        with open(f"{self.dir}/.env", "w", encoding="ascii") as file:
+            file.write(f"LINE_CHANNEL_ID=42\nLINE_CHANNEL_SECRET=s3cr3t\nLINE_API_BASE={self.standin.url}\n")
+        before = len(self.standin.calls)
+        self.standin.fault("oauth2", status=200, body={"access_token": TOKEN, "expires_in": 900, "token_type": "Bearer"})
+        self.assertIn("Ubot", self.call("get_bot_info", env=bare).stdout)
+        self.assertEqual([c.path for c in self.standin.calls[before:]], ["/oauth2/v3/token", "/v2/bot/info"], "issued for it")
         done = self.call("get_bot_info", env=environment(self.dir, LINE_API_BASE=self.standin.url), cwd="/", status=None)
         self.assertTrue(re.search("LINE_CHANNEL_ACCESS_TOKEN", done.stderr), done.stderr)
 
