@@ -88,6 +88,34 @@ end)
 """
 
 
+# Every message of the cases, which the checks before sending must let pass, and the conditions of a narrowcast.
+SENT = LINE + """
+local cases = require "cases_messages"(line)
+local types = {}
+for kind in ("text textV2 sticker image video audio location imagemap template flex coupon"):gmatch("%w+") do
+  types[kind] = true
+end
+line.on("message.text", function()
+  local sent, recipient, filter = 0
+  for _, case in ipairs(cases) do
+    if case[1] == "recipient" then recipient = case[2] end
+    if case[1] == "filter" then filter = case[2] end
+    if types[case[2].type] and not case[1]:find("^action") then
+      line.push("U1", case[2])
+      sent = sent + 1
+    end
+  end
+  line.narrowcast("news", {recipient = recipient, filter = filter})
+  log.info("sent", {messages = sent})
+end)
+"""
+
+
+def cases():
+    with open(os.path.join(HERE, "../spec/cases_messages.lua"), encoding="utf-8") as file:
+        return file.read()
+
+
 class Builders(Scenario):
     def check(self, source, **files):
         done = self.command("check", self.folder(source, **files).path, status=None)
@@ -95,9 +123,15 @@ class Builders(Scenario):
         return done.stdout + done.stderr
 
     def test_each_makes_what_is_written_out(self):
-        with open(os.path.join(HERE, "../spec/cases_messages.lua"), encoding="utf-8") as file:
-            cases = file.read()
-        self.assertRegex(self.check(CASES, cases_messages=cases), r"[5-9]\d cases are right")
+        self.assertRegex(self.check(CASES, cases_messages=cases()), r"[5-9]\d cases are right")
+
+    def test_what_they_make_passes_the_checks(self):
+        server = self.serve(self.folder(SENT, cases_messages=cases()))
+        server.post(text("go"))
+        told = server.wait_log(message="sent")
+        self.assertGreater(told["messages"], 20)
+        self.assertEqual(len(self.standin.find("push", status=200)), told["messages"])
+        self.wait_events(0)
 
     def test_a_part_knows_where_it_was_built(self):
         told = self.check(NOTES, parts="return {footer = function()\n  return line.flex.separator() end}\n")

@@ -24,8 +24,8 @@ return function(line)
     {type = "textV2", text = "Welcome, {who}! {wave}", substitution = {
       who = {type = "mention", mentionee = {type = "user", userId = "U1"}},
       wave = {type = "emoji", productId = "p", emojiId = "1"}}})
-  case("text_v2 with text of its own", line.text_v2("{name}: {n} of {{n}} {{{n}}} {x} %1 {", {name = "a{b}%1", n = 3,
-    all = line.mention("all")}), {type = "textV2", text = "a{{b}}%1: 3 of {{n}} {{3}} {x} %1 {",
+  case("text_v2 with text of its own", line.text_v2("{name}: {n} of {{n}} {{{n}}} %1", {name = "a{b}%1", n = 3,
+    all = line.mention("all")}), {type = "textV2", text = "a{{b}}%1: 3 of {{n}} {{3}} %1",
     substitution = {all = {type = "mention", mentionee = {type = "all"}}}})
   case("text_v2 with nothing left to put in", line.text_v2("{n}", {n = 1}), {type = "textV2", text = "1"})
   case("mention with names", line.mention{mentionee = {type = "all"}}, {type = "mention", mentionee = {type = "all"}})
@@ -107,9 +107,11 @@ return function(line)
         {type = "separator"}, {type = "separator", margin = "md"}, {type = "filler"},
         {type = "box", layout = "vertical", contents = {}}}},
       styles = {footer = {backgroundColor = "#eeeeee", separator = true}}}})
-  case("flex.carousel", f{altText = "alt", contents = f.carousel{f.bubble(f.box("vertical", {})), f.bubble{}}},
+  case("flex.carousel", f{altText = "alt", contents = f.carousel{f.bubble(f.box("vertical", {})),
+    f.bubble{header = f.box("vertical", {})}}},
     {type = "flex", altText = "alt", contents = {type = "carousel", contents = {
-      {type = "bubble", body = {type = "box", layout = "vertical", contents = {}}}, {type = "bubble"}}}})
+      {type = "bubble", body = {type = "box", layout = "vertical", contents = {}}},
+      {type = "bubble", header = {type = "box", layout = "vertical", contents = {}}}}}})
   case("flex.linear_gradient", f.linear_gradient("22.5deg", "#000000", "#ffffff"),
     {type = "linearGradient", angle = "22.5deg", startColor = "#000000", endColor = "#ffffff"})
 

@@ -72,6 +72,10 @@ test("what a script passed in is copied, not changed", function()
   same(line.imagemap.grid(1, 1, {action}, {height = 1})[1] == action, false)
 end)
 
+test("what is no place of a name stays in the text, for the check to tell of", function()
+  same(line.text_v2("{x} {n} { } {n {é} {", {n = 1}).text, "{x} 1 { } {n {é} {")
+end)
+
 test("where each was built is known", function()
   local here = debug.getinfo(1, "l").currentline
   for i, built in ipairs{line.text("a"), line.flex("a", {}), line.quick_reply(action), line.recipient.all_of{action},
