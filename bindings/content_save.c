@@ -4,6 +4,7 @@
 #include "bindings/files.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,7 @@ LJMP void content_save_open(lua_State *L)
     static const luaL_Reg functions[] = {
         {"save_open", save_open}, {"save_pour", save_pour}, {"save_commit", save_commit}, {NULL, NULL},
     };
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of this write, not the end of all events */
     luaL_setfuncs(L, functions, 0);
     luaL_newmetatable(L, FILE_META);
     lua_pushcfunction(L, save_discard);

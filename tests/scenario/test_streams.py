@@ -5,6 +5,8 @@ not ready, or die on the way; nothing of it may cost memory, nor pass for whole 
 
 import os
 import re
+import resource
+import signal
 import socket
 import threading
 import time
@@ -265,6 +267,21 @@ class Streams(Scenario):
             self.assertRegex(told, words)
         self.assertEqual(self.files(), ["a.mp4", "sub"])
         self.assert_whole("a.mp4", 100)
+
+    def test_a_disk_that_is_full(self):
+        """Played by the limit on the size of files, which makes write fail the same way."""
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (5 * MB, 5 * MB))
+
+        server = self.start('event:reply(event:content():save("v.mp4") .. " bytes")', preexec=limit)
+        self.media.plans.update(fits=[("send", 4 * MB)], big=[("send", 9 * MB)])
+        self.post(server, "big")
+        why = self.wait_events(1, "failed")[0]["why"]
+        self.assertRegex(why, r"bot\.lua:3: content:save: v\.mp4: File too large \(after [1-9]\d+ bytes, which are removed\)")
+        self.assertEqual(self.files(), [])
+        self.post(server, "fits")
+        self.standin.wait_text(f"{4 * MB} bytes")
 
     def test_two_into_one_file_and_one_that_is_killed(self):
         server = self.start("""

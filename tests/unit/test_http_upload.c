@@ -311,6 +311,36 @@ TEST(a_kept_connection_that_dies_under_a_request)
     }
 }
 
+/* The other side has seen enough and says no before it has the whole body. */
+TEST(an_answer_in_the_middle_of_the_body)
+{
+    struct http_upload u;
+    int fd = memfd_create("half", MFD_CLOEXEC);
+    CHECK_INT(ftruncate(fd, 50 << 20), 0);
+    http_upload_init(&u);
+    http_upload_file(&u, fd, 0, 50 << 20);
+    listener = listen_raw();
+    start_client();
+    struct http_call c = call_to("POST", "/");
+    c.upload = &u;
+    c.stall_timeout_ms = 5000;
+    http_client_start(client, &c);
+    CHECK(accept_next());
+    CHECK(raw_wait(&accepted, 5000));
+    raw_puts(&accepted, "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno");
+    CHECK(until(call_is_done, &c));
+    CHECK_INT(c.result, 0);
+    CHECK_INT(c.status, 413);
+    CHECK_STRN(buf_str(&c.answer), "no");
+    CHECK(raw_wait_close(&accepted)); /* a connection with half a request on it is not used again */
+    http_call_free(&c);
+    http_upload_free(&u);
+    raw_close(&accepted);
+    close(listener);
+    close(fd);
+    stop_client();
+}
+
 /* ---- 200 MB ---- */
 
 #define BIG (200ll * 1000 * 1000)
