@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include "base/near.h"
 #include "host/page.h"
+#include "line/schema.h"
 #include "test.h"
 
 TEST(table_fits_the_metrics_page)
@@ -52,13 +53,14 @@ TEST(paths_and_fields_agree)
             CHECK((f[k].place == FIELD_HEADER) == (f[k].header.p != NULL));
             CHECK(!f[k].fallback.p || (!f[k].required && f[k].type == FIELD_STRING));
             CHECK(!f[k].kind[0] || f[k].type == FIELD_ARRAY || f[k].type == FIELD_OBJECT);
+            CHECK(!f[k].kind[0] || schema_find(str_of(f[k].kind))); /* an unknown kind would be checked by nobody */
             CHECK(field(i, f[k].name, f[k].n) == &f[k]);               /* named once */
         }
         CHECK_INT(declared, in_path);
         enum operation_body body = operations[i].body;
         CHECK_INT(files, body == BODY_MULTIPART || body == BODY_BYTES ? 1 : 0);
         CHECK(body != BODY_BYTES || in_body == 1);
-        CHECK(!*operation_kind(i) || body == BODY_JSON);
+        CHECK(!*operation_kind(i) || (body == BODY_JSON && schema_find(str_of(operation_kind(i)))));
     }
 }
 
