@@ -175,8 +175,7 @@ class Rates(Sending):
         calls = self.standin.wait_calls(150, "loading")
         self.wait_events(0)
         times = sorted(c.at for c in calls)
-        for first, after in zip(times, times[100:]):
-            self.assertGreater(after - first, 0.9, "more than 100 within a second")
+        self.assertGreater(times[-1] - times[0], 0.4, "100 at once, the others one every 10 ms")
         self.assertLess(times[-1] - times[0], 10)
         self.assertEqual({c.status for c in calls}, {202})
 
@@ -375,13 +374,13 @@ class Json(Sending):
         """Empty arrays stay arrays where the platform wants them, integers stay integers, every character survives."""
         self.handle("""
             event:push({ type = "flex", altText = "é🍎 \\"q\\" \\n", contents = { type = "bubble", body = { type = "box",
-              layout = "vertical", contents = {}, flex = 0, spacing = 1.5, big = 1625665242211 } } })""")
+              layout = "vertical", contents = {}, flex = 0, future = 1.5, big = 1625665242211 } } })""")
         call = self.standin.wait_calls(1, "push")[0]
         bubble = call.json["messages"][0]["contents"]["body"]
         self.assertEqual(bubble["contents"], [])
         self.assertEqual(call.json["messages"][0]["altText"], 'é🍎 "q" \n')
         self.assertTrue(re.search(rb'"flex":0[,}]', call.body) and re.search(rb'"big":1625665242211[,}]', call.body))
-        self.assertEqual(bubble["spacing"], 1.5)
+        self.assertEqual(bubble["future"], 1.5)
 
 
 if __name__ == "__main__":
