@@ -1,5 +1,5 @@
-/* The two things that every event does, in C because every event pays for them: finding a method, and event:reply with
- * one string. Everything else about events is in scripts/line/event.lua, which also says what a queue is. */
+/* What every event does, in C because every event pays for it: becoming an event with methods, finding a method, and
+ * event:reply with one string. Everything else about events is in scripts/line/event.lua, which also says what a queue is. */
 #include "bindings/built.h"
 #include "bindings/lua_api.h"
 #include "bindings/lua_modules.h"
@@ -16,6 +16,34 @@ static int event_index(lua_State *L)
     lua_pushvalue(L, 1);
     lua_call(L, 1, 1); /* ours, which never waits */
     return 1;
+}
+
+/* enter(event, outer, inner): gives the decoded object its metatable (upvalue 1) and returns what handlers are chosen by,
+ * its subtype event[outer][inner] and the type of its source; nil for what is not there. */
+static int event_enter(lua_State *L)
+{
+    lua_settop(L, 3);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, 1) == LUA_TTABLE) { /* 4 */
+        lua_pushvalue(L, 3);
+        lua_rawget(L, 4);
+        lua_replace(L, 4);
+    } else {
+        lua_pushnil(L);
+        lua_replace(L, 4);
+    }
+    lua_pushliteral(L, "source");
+    if (lua_rawget(L, 1) == LUA_TTABLE) { /* 5 */
+        lua_pushliteral(L, "type");
+        lua_rawget(L, 5);
+        lua_replace(L, 5);
+    } else {
+        lua_pushnil(L);
+        lua_replace(L, 5);
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_setmetatable(L, 1);
+    return 2;
 }
 
 static int slow_returned(lua_State *L, int status, lua_KContext ctx)
@@ -84,5 +112,7 @@ int lua_event_functions(lua_State *L)
     lua_pushvalue(L, 5);
     lua_getfield(L, 4, "__name");
     lua_pushcclosure(L, event_reply, 4);
-    return 2;
+    lua_pushvalue(L, 4);
+    lua_pushcclosure(L, event_enter, 1);
+    return 3;
 }

@@ -14,7 +14,7 @@ void lua_log_warning(void *user, const char *text, int more); /* lua_WarnFunctio
 int luaopen_line_async(lua_State *L);     /* lua_spawn.c: sleep, spawn, all */
 int lua_time_sleep(lua_State *L);         /* lua_time.c: line.sleep(seconds) */
 void lua_utf16_push(lua_State *L);        /* lua_text.c: push the table line.utf16 */
-int lua_event_functions(lua_State *L);    /* lua_event.c: methods, reply, chat, meta → __index, reply */
+int lua_event_functions(lua_State *L);    /* lua_event.c: methods, reply, chat, meta → __index, reply, enter */
 void lua_time_close(void);                /* the timers kept between sleeps, at the worker's end */
 int luaopen_moonline_store(lua_State *L); /* lua_store.c: store */
 void lua_store_answer(const struct wire_kv_answer *a); /* the host answers a call of it */

@@ -137,21 +137,24 @@ end
 for name, fn in pairs(methods) do
   if name ~= "reply" then methods[name] = core.entry(fn) end
 end
-event.meta.__index, methods.reply = core.event_functions(methods, methods.reply, chat, event.meta)
+event.meta.__index, methods.reply, event.enter = core.event_functions(methods, methods.reply, chat, event.meta)
 sent = {__index = event.meta.__index, __name = event.meta.__name, list = {}, closed = true}
 
 -- The message of a failed reply knows which of the queued ones LINE means: its own line is the better answer.
 local function place(e, queue)
-  if type(e) == "string" then
-    local n = e:match("^%?: event:reply: messages%[(%d+)%]")
-    return (e:gsub("^%?: ", place_of(queue, tonumber(n) or 1) .. ": ", 1))
+  if type(e) == "string" then -- a line for each complaint; "?" where the message does not know its place
+    e = ("\n" .. e):gsub("\n%?: ([^\n]*)", function(words)
+      local n = tonumber(words:match("messages%[(%d+)%]"))
+      return ("\n%s: %s"):format(place_of(queue, n and queue.list[n] and n or 1), words)
+    end)
+    return e:sub(2)
   end
   if getmetatable(e) ~= core.error_meta then return e end
   local at = e.message and e.message:match("messages%[(%d+)%]")
   if not at and type(e.details) == "table" and e.details[1] and e.details[1].property then
     at = e.details[1].property:match("^messages%[(%d+)%]")
   end
-  e.where = at and queue.list[tonumber(at) + 1] and place_of(queue, tonumber(at) + 1) or e.where
+  e.where = place_of(queue, at and queue.list[tonumber(at) + 1] and tonumber(at) + 1 or 1)
   return e
 end
 
@@ -166,9 +169,8 @@ function event.flush(e)
   if queue.closed then return end
   queue.closed = true
   if not queue.list[1] then return end
-  local ok, problem = pcall(inner.reply_message,
-    {replyToken = e.replyToken, messages = queue.list, notificationDisabled = queue.quiet}, queue.call, "event:reply",
-    place_of(queue, 1), true)
+  local fields = {replyToken = e.replyToken, messages = queue.list, notificationDisabled = queue.quiet}
+  local ok, problem = pcall(inner.reply_message, fields, queue.call, "event:reply", nil, true)
   if not ok then error(place(problem, queue), 0) end
 end
 

@@ -14,7 +14,7 @@ local errors = require "line.errors"
 local events = require "line.event"
 local selector = require "line.selector"
 
-local misuse = errors.misuse
+local misuse, enter, flush = errors.misuse, events.enter, events.flush
 local match, pack, unpack = string.match, table.pack, table.unpack
 
 local router = {}
@@ -194,12 +194,8 @@ end
 -- Queued replies are sent when it has returned. Raises what the handler or the send raises. Waits.
 function router.handle(event)
   local list = by_type[event.type] or list_for(event.type)
-  local part = event[list.outer]
-  local source = event.source
-  setmetatable(event, events.meta)
-  local ran = run(list, 1, event, type(part) == "table" and part[list.inner] or nil,
-    type(source) == "table" and source.type or nil)
-  events.flush(event)
+  local ran = run(list, 1, event, enter(event, list.outer, list.inner))
+  flush(event)
   return ran
 end
 

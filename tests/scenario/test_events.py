@@ -273,6 +273,28 @@ class Events(Scenario):
         server.post(body)
         self.standin.wait_text("absent")
 
+    def test_a_refused_reply_names_the_line_of_its_message(self):
+        server = self.serve(self.folder("""
+            local line = require "line"
+            line.hear("string", function(event)
+              event:reply("fine")
+              event:reply("")
+            end)
+            line.hear("table", function(event)
+              event:reply("fine")
+              event:reply({type = "text", text = ""})
+            end)
+            line.hear("first", function(event) return event:reply("") end)
+            line.hear("quote", function(event)
+              event:quote("")
+            end)
+        """))
+        for words, place in (("string", 5), ("table", 9), ("first", 11), ("quote", 13)):
+            server.post(text(words))
+            why = server.wait_log(message="handler failed", error=re.compile(rf"^bot\.lua:{place}: "))["error"]
+            self.assertRegex(why, r"messages\[[12]\]\.text")
+        self.assertEqual(self.standin.find("message/reply"), [], "none of them left")
+
     def test_session_and_chat(self):
         """Events in which the platform names no chat have none; replying without a token says so in words."""
         server = self.serve(self.folder("""

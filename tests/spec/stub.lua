@@ -93,11 +93,15 @@ end
 require("stub_builder").add(core)
 
 -- What bindings/lua_event.c does, without its short cut for a string.
-function core.event_functions(methods, reply, chat)
+function core.event_functions(methods, reply, chat, meta)
   return function(self, key)
     if methods[key] == nil and key == "chat" then return chat(self) end
     return methods[key]
-  end, core.entry(reply)
+  end, core.entry(reply), function(event, outer, inner)
+    local part, source = event[outer], event.source
+    setmetatable(event, meta)
+    return type(part) == "table" and part[inner] or nil, type(source) == "table" and source.type or nil
+  end
 end
 
 -- The C half of line.utf16, for well-formed text: place[i] = {unit, byte} of every character, and of the end.

@@ -122,6 +122,10 @@ test("a failed flush names the line of the message", function()
   stub.answer = function() error("?: event:reply: messages[2].x: a function cannot be sent", 0) end
   raises("test_event.lua:" .. lines[2] .. ": event:reply: messages[2].x", router.handle,
     {type = "message", replyToken = "r", source = user})
+  stub.answer = function() error("?: messages[2].text: is empty\nmenu.lua:3: x\n?: messages[1].y\n?: z", 0) end
+  e = raises("is empty", router.handle, {type = "message", replyToken = "r", source = user})
+  same(e, ("test_event.lua:%d: messages[2].text: is empty\nmenu.lua:3: x\ntest_event.lua:%d: messages[1].y\n"
+    .. "test_event.lua:%d: z"):format(lines[2], lines[1], lines[1]))
 end)
 
 test("profile by source", function()
