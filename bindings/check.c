@@ -467,7 +467,8 @@ int message_check_mode(lua_State *L)
         while (mode_names[i] && strcmp(mode_names[i], wanted) != 0) i++;
         if (!mode_names[i]) {
             task_push_where(L);
-            return luaL_error(L, "%s: line.check is \"strict\", \"warn\" or \"off\"", lua_tostring(L, -1));
+            lua_pushfstring(L, "%s: line.check is \"strict\", \"warn\" or \"off\"", lua_tostring(L, -1));
+            return lua_error(L);
         }
         lua_pushinteger(L, i);
         lua_rawsetp(L, LUA_REGISTRYINDEX, &mode_key);

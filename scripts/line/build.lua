@@ -16,6 +16,7 @@ local errors = require "line.errors"
 
 local build = {
   groups = setmetatable({}, {__mode = "k"}), -- every group's table → its name
+  settings = setmetatable({}, {__mode = "k"}), -- a group's table → names that may be read and set, but are no fields
 }
 
 -- build.builder(what, type, names[, finish])

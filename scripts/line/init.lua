@@ -40,4 +40,20 @@ for _, name in ipairs{"reply", "push", "multicast", "narrowcast", "broadcast", "
   line[name] = send[name]
 end
 
-return build.group("line", line)
+build.group("line", line)
+
+-- line.check = "strict" (what breaks a limit of LINE raises before it is sent), "warn" (it is logged, and sent) or "off".
+-- Kept in C, where the checks are; so it is no field of the table, and each assignment comes here.
+build.settings[line] = {check = true}
+local meta = getmetatable(line)
+local missing = meta.__index
+function meta.__index(t, key)
+  if key == "check" then return (core.check_mode()) end
+  return missing(t, key)
+end
+function meta.__newindex(t, key, value)
+  if key ~= "check" then return rawset(t, key, value) end
+  core.check_mode(value)
+end
+
+return line

@@ -76,6 +76,7 @@ end
 function P:check_field(group, name, line)
   local there = rawget(group, name)
   if there ~= nil then return self.group_names[there] and there or nil end
+  if (build.settings[group] or {})[name] then return nil end
   local names = {}
   for k in pairs(group) do names[#names + 1] = k end
   table.sort(names)

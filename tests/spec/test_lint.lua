@@ -28,6 +28,7 @@ end)
 test("no false alarms", function()
   same(check [==[
 local line = require "line"
+line.check = line.check == "off" and "strict" or "warn"
 local t <const>, u <close> = {a = 1, ["b"] = 2, 3; function() return end}, nil
 local v <const> =1
 --[[ count = 1 ]] --[=[ x = 2
