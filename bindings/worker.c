@@ -112,7 +112,7 @@ static void start(void)
     for (size_t i = 0; i < 2; i++)
         if (!have[i]) return lost_cb(NULL, need[i]);
     log_init((enum log_format)worker.options.log, (enum log_level)worker.options.log_level);
-    struct http_client_options o = {.user_agent = "moonline"};
+    struct http_client_options o = {.user_agent = "moonline", .max_connections_per_host = (int)worker.options.api_connections};
     worker.client = http_client_new(&process.loop, &o);
     if (tasks_open()) {
         LOG(ERROR, "worker cannot start: no timer of processor time");

@@ -5,9 +5,7 @@
 struct rate rate_of(uint32_t calls, uint32_t seconds)
 {
     if (!calls || !seconds) return (struct rate){0, 0};
-    if (seconds > 1) return (struct rate){NS * seconds / calls, NS * seconds};
-    int64_t at_once = calls / 10 ? calls / 10 : 1, steady = calls > 1 ? calls - at_once : 1;
-    return (struct rate){NS / steady, NS / steady * at_once};
+    return (struct rate){NS * seconds / calls, NS * seconds};
 }
 
 int64_t rate_take(struct rate_bucket *b, struct rate r, int64_t now_ns, int64_t patience_ns)

@@ -2,8 +2,8 @@
  * one number in shared memory, the time at which it would be full again (the generic cell rate algorithm). Taking is one
  * compare-and-swap. Whoever finds the bucket empty reserves its place in time and waits for it.
  *
- * LINE publishes limits, not its buckets. A limit per second is kept in every second: a tenth of it at once, the rest
- * at nine tenths of the rate. One per minute or hour may be used up at once, as scripts do that broadcast three things. */
+ * LINE publishes limits, not the size of its buckets. Ours hold as much as the limit's own time brings: 2,000 calls of a
+ * limit of 2,000 a second may go at once, and then they go evenly. Where LINE is stricter its 429 empties the bucket. */
 #pragma once
 #include <stdatomic.h>
 #include <stdint.h>

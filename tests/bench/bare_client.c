@@ -1,4 +1,5 @@
-/* bare_client URL N CONCURRENT: libcurl and nothing else: N keep-alive POSTs of a bot's typical reply to URL, through
+/* bare_client URL N CONCURRENT: libcurl and nothing else: N keep-alive POSTs of a bot's typical reply (to a URL that
+ * ends in /push: of a push with a retry key of its own) to URL, through
  * curl_multi_perform with as many easy handles as run at once, each used again and again, with the options that its
  * examples use. (moonline gives it an address that is parsed already, see net/http_client.c, which saves libcurl
  * some work.) Prints its own CPU microseconds a call; what moonline's calls cost above this is moonline's. */
@@ -12,8 +13,13 @@
 
 struct slot {
     CURL *easy;
+    struct curl_slist *headers;
     char body[256];
 };
+
+#define KEY_LINE "X-Line-Retry-Key: 00000000-0000-4000-8000-000000000000"
+
+static bool push;
 
 static unsigned long long run, serial; /* reply tokens are single use, also over runs */
 
@@ -26,7 +32,13 @@ static size_t discard(char *p, size_t size, size_t n, void *user)
 static void start(CURLM *multi, struct slot *s)
 {
     serial++;
-    int n = snprintf(s->body, sizeof s->body,
+    if (push) /* the same length each time, so the list's own memory takes it */
+        snprintf(s->headers->data, sizeof KEY_LINE, "X-Line-Retry-Key: %08llx-%04llx-4000-8000-%012llx", serial & 0xffffffffu,
+                 run & 0xffff, run >> 16);
+    int n = push ? snprintf(s->body, sizeof s->body,
+                            "{\"to\":\"U%032llx\",\"messages\":[{\"type\":\"text\",\"text\":\"news %llu\"}]}", serial % 1000,
+                            serial)
+                 : snprintf(s->body, sizeof s->body,
                      "{\"replyToken\":\"%016llx%016llx\","
                      "\"messages\":[{\"type\":\"text\",\"text\":\"You said: c%llu n%llu\"}]}",
                      run, serial, serial % 256, serial / 256);
@@ -82,15 +94,18 @@ int main(int argc, char **argv)
     }
     if (getrandom(&run, sizeof run, 0) != sizeof run)
         return 1;
+    size_t url_n = strlen(argv[1]);
+    push = url_n > 5 && strcmp(argv[1] + url_n - 5, "/push") == 0;
     curl_global_init(CURL_GLOBAL_ALL);
     CURLM *multi = curl_multi_init();
-    struct curl_slist *headers = curl_slist_append(NULL, "Authorization: Bearer test-token");
-    headers = curl_slist_append(headers, "Content-Type: application/json");
     struct slot *slots = calloc((size_t)concurrent, sizeof *slots);
     for (int i = 0; slots && i < concurrent; i++) {
         CURL *e = slots[i].easy = curl_easy_init();
+        struct curl_slist *headers = push ? curl_slist_append(NULL, KEY_LINE) : NULL;
+        headers = curl_slist_append(headers, "Authorization: Bearer test-token");
+        slots[i].headers = curl_slist_append(headers, "Content-Type: application/json");
         curl_easy_setopt(e, CURLOPT_URL, argv[1]);
-        curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(e, CURLOPT_HTTPHEADER, slots[i].headers);
         curl_easy_setopt(e, CURLOPT_POST, 1L);
         curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, discard);
@@ -102,10 +117,11 @@ int main(int argc, char **argv)
     printf("%.2f\n", (cpu_us() - before) / (double)n);
     if (bad)
         fprintf(stderr, "bare_client: %llu calls failed\n", bad);
-    for (int i = 0; i < concurrent; i++)
+    for (int i = 0; i < concurrent; i++) {
         curl_easy_cleanup(slots[i].easy);
+        curl_slist_free_all(slots[i].headers);
+    }
     curl_multi_cleanup(multi);
-    curl_slist_free_all(headers);
     free(slots);
     return bad != 0;
 }

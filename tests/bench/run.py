@@ -334,6 +334,62 @@ def show_profile(recorder, data):
             print("  " + report.stderr.strip()[-300:])
 
 
+# ---- many pushes at once ----
+
+PUSHER = """local line = require "line"
+
+line.on("message.text", function(event)
+  for round = 1, %d do
+    local pushes = {}
+    for i = 1, 1000 do
+      pushes[i] = function() line.push(("U%%032x"):format(i), "news " .. i) end
+    end
+    line.all(pushes)
+    line.sleep(0.6) -- LINE's limit is 2,000 a second, and calls beyond it would wait
+  end
+  event:reply("done")
+end)
+"""
+
+CONNECTIONS = 16
+
+
+def bare_push(standin, pushes):
+    done = subprocess.run([tool("bare_client", "bench"), standin.url + "/v2/bot/message/push", str(pushes), str(CONNECTIONS)],
+                          capture_output=True, text=True, check=False, timeout=600)
+    if done.returncode:
+        raise Broken("bare_client: " + done.stderr)
+    return float(done.stdout)
+
+
+def bot_push(standin, thousands):
+    """CPU µs a push of the worker."""
+    bot = Bot(standin, PUSHER % thousands, ["--api-connections", str(CONNECTIONS), "--handler-limit", "10m"])
+    used = []
+    for _ in range(2):  # the first one warms up
+        replies, before = standin.stats()["replies"], sum(map(rig.cpu_us, bot.workers()))
+        hose(bot.url, connections=1, count=1)
+        standin.wait_replies(replies + 1, 300)
+        used.append((sum(map(rig.cpu_us, bot.workers())) - before) / thousands / 1000)
+    bot.end()
+    return used[1]
+
+
+def push(figures, options):
+    thousands = 5 if options.quick else 20
+    rounds = options.rounds or (1 if options.quick else 3)
+    standin = Standin("--calls", "0")
+    bare, ours = [], []
+    for _ in range(rounds):
+        bare.append(bare_push(standin, thousands * 1000))
+        ours.append(bot_push(standin, thousands))
+    standin.end()
+    figures.head(f"1,000 pushes at once from one worker over {CONNECTIONS} connections, {thousands} times, median of {rounds}")
+    figures.add("bare libcurl multi, one push", statistics.median(bare), "µs", note=spread(bare))
+    figures.add("moonline, one line.push of 1,000 in line.all", statistics.median(ours), "µs", note=spread(ours))
+    figures.add("moonline to bare", statistics.median(ours) / statistics.median(bare), "×", 1.25, 2)
+
+
 def profile(figures, options):
     """Not a figure: where the time goes. Only with --profile."""
     del figures
@@ -344,7 +400,8 @@ def profile(figures, options):
     standin.end()
 
 
-PARTS = {"cpu": cpu, "latency": latency, "save": save_to_live, "start": start, "memory": memory, "profile": profile}
+PARTS = {"cpu": cpu, "latency": latency, "save": save_to_live, "start": start, "memory": memory,
+         "push": push, "profile": profile}
 
 
 def main():

@@ -68,6 +68,19 @@ class Reply(Sending):
                 server.stop()
                 self.assertEqual(len(self.standin.calls), before + 1)
 
+    def test_a_kept_connection_that_dies_under_a_reply(self):
+        """It goes out once more by itself, which is safe: a token works once, and one that is used up says it was sent."""
+        server = self.serve(self.folder(HEAD + 'line.on("*", function(event) event:reply(event.message.text) end)'))
+        for cut in ("after", "before"):
+            server.post(text(f"first {cut}"))
+            self.standin.wait_text(f"first {cut}")
+            self.standin.fault("reply", cut=cut)
+            server.post(text(f"second {cut}"))
+            self.standin.wait_text(f"second {cut}")
+        server.wait_metric("moonline_events_total", 4, outcome="done")
+        self.assertEqual(self.standin.texts(), ["first after", "second after", "first before", "second before"])
+        self.assertEqual([c.status for c in self.standin.find("reply")], [200, 0, 400, 200, 0, 200])
+
     def test_error_of_a_flush_is_kept_with_the_event(self):
         self.standin.fault("reply", status=400, body={"message": "Invalid reply token"})
         server, posted = self.handle('event:reply("too late")')
@@ -367,6 +380,24 @@ class Getting(Sending):
         server.post(event("follow", follow={"isUnblocked": False}))
         self.standin.wait_text("name of Cx")
         self.assertIn("3", self.standin.texts())
+
+
+class Once(Sending):
+    def test_what_could_be_done_twice_goes_out_once(self):
+        """libcurl would send a POST again when a kept connection turns out dead; nobody could tell what that did."""
+        self.standin.fault("POST /v2/bot/echo", cut="after")
+        self.standin.fault("GET /v2/bot/echo", cut="after")
+        told = self.tell("""
+            line.request("GET", "/v2/bot/info")
+            local ok, e = pcall(line.request, "POST", "/v2/bot/echo", {body = {}})
+            line.request("GET", "/v2/bot/info")
+            local again = line.request("GET", "/v2/bot/echo")
+            tell(e.kind, e.message, again.method)""")
+        self.assertEqual(told[0], "network")
+        self.assertEqual(told[1], "no answer from LINE: the connection closed without an answer "
+                                  "(the request may have been carried out)")
+        self.assertEqual(told[2], "GET")
+        self.assertEqual(len([c for c in self.standin.calls if c.method == "POST" and "echo" in c.path]), 1)
 
 
 class Json(Sending):
