@@ -4,7 +4,12 @@ package.path = "tests/spec/?.lua;" .. package.path
 local tap = require "tap"
 
 local names = {...}
-if #names == 0 then names = {"test_router", "test_event", "test_messages", "test_send", "test_pages", "test_richmenu", "test_account_link", "test_lint"} end
+if #names == 0 then
+  names = {
+    "test_router", "test_event", "test_messages", "test_send", "test_pages", "test_richmenu",
+    "test_account_link", "test_lint",
+  }
+end
 tap.more = true
 for _, name in ipairs(names) do
   local before = tap.count
