@@ -95,13 +95,13 @@ static bool take_message(lua_State *L, int object, int body)
     return false;
 }
 
-/* What kind of failure it was, for scripts to branch on: refusal_kind's, or "timeout" and "network" without an answer,
+/* What kind of failure it was, for scripts to branch on: refusal_kind's, or "timeout", "network" and "file" without an answer,
  * "token" and "rate" for what was given up before LINE was asked. */
 static const char *kind_of(const struct api_call *c)
 {
     if (c->gave_up) return c->gave_up;
     if (has_status(c)) return refusal_kind(c->http.status, c->name, buf_str(&c->http.answer));
-    return c->http.result == ERR_TIMEOUT ? "timeout" : "network";
+    return c->http.result == ERR_TIMEOUT ? "timeout" : c->http.result == ERR_SOURCE ? "file" : "network";
 }
 
 /* Push the object with everything but its message. */
@@ -147,6 +147,8 @@ LJMP int call_raise(lua_State *L, struct api_call *c, int what, int where)
         lua_pushliteral(L, "more bytes came than were asked for");
     } else if (c->gave_up) {
         lua_pushstring(L, c->http.error_text);
+    } else if (c->http.result == ERR_SOURCE) {
+        lua_pushfstring(L, "not sent as a whole: %s", c->http.error);
     } else if (!has_status(c)) {
         lua_pushfstring(L, "no answer from LINE: %s%s",
                         c->http.result ? (c->http.error ? c->http.error : err_text(c->http.result)) : "stopped",

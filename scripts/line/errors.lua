@@ -36,9 +36,9 @@ end
 -- tostring(e): "bot.lua:12: line.push: 400 The request body has 1 error(s) [messages[0].text: May not be empty]
 -- (request id …)". Fields of an error object: status (0 when there was no answer), kind (what to branch on: "rate",
 -- "quota", "concurrent", "user", "invalid", "token", "forbidden", "missing", "conflict", "gone", "server", "timeout",
--- "network", "refused"), message, details (list, may be nil), request_id, accepted_request_id (of the request that a
--- retry key had before) and retry_after (seconds, of kind "rate"), each nil when unknown, operation ("push_message"),
--- called ("line.push"), where ("bot.lua:12").
+-- "network", "file", "refused"), message, details (list, may be nil), request_id, accepted_request_id (of the request
+-- that a retry key had before) and retry_after (seconds, of kind "rate"), each nil when unknown, operation
+-- ("push_message"), called ("line.push"), where ("bot.lua:12").
 function core.error_meta.__tostring(e)
   local text = ("%s: %s: %s%s"):format(e.where or "?", e.called or e.operation or "line",
     (e.status or 0) > 0 and e.status .. " " or "", e.message or "")

@@ -31,7 +31,9 @@ class Media:
     after how many bytes), ("status", number, body)."""
 
     def __init__(self):
-        self.plans, self.sent, self.requests, self.open = {}, {}, [], 0
+        self.plans, self.sent, self.requests, self.uploads, self.open = {}, {}, [], [], 0
+        self.gate = threading.Event()  # uploads are read while it is set
+        self.gate.set()
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
@@ -68,6 +70,8 @@ class Media:
             if not more:
                 return False
             head += more
+        if head.startswith(b"POST"):
+            return self.take(connection, *head.split(b"\r\n\r\n", 1))
         message = re.search(rb"/message/([^/]+)/content", head)[1].decode()
         with self.lock:
             self.requests.append((time.monotonic(), message))
@@ -85,6 +89,27 @@ class Media:
             connection.sendall(pattern(at, n))
             self.sent[message] = at + n
         return kind == "send"
+
+
+    def take(self, connection, head, body):
+        """An upload: what came is kept as its size, its lines and its two ends."""
+        length = int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)[1])
+        upload = {"head": head.decode(), "length": length, "size": len(body), "lines": body.count(b"\n"), "front": body,
+                  "back": body, "whole": False}
+        self.uploads.append(upload)
+        while upload["size"] < length:
+            self.gate.wait(30)
+            more = connection.recv(1 << 20)
+            if not more:
+                return False
+            upload["size"] += len(more)
+            upload["lines"] += more.count(b"\n")
+            upload["front"] = (upload["front"] + more)[:2000]
+            upload["back"] = (upload["back"] + more)[-2000:]
+        upload["whole"] = True
+        connection.sendall(b"HTTP/1.1 202 x\r\nContent-Type: application/json\r\nContent-Length: 22\r\n\r\n"
+                           b'{"audienceGroupId":77}')
+        return True
 
 
 def memory(pid):
@@ -175,6 +200,51 @@ class Streams(Scenario):
             end
             assert(n == content:length() and n == content:position() and wrong == 0)
             event:reply(n .. " bytes")""")
+
+    def upload(self, lines):
+        """A bot that uploads ids.txt, of so many lines of 34 bytes, as an audience."""
+        server = self.start("""
+            local made = line.create_audience_for_uploading_user_ids{description = "May", file = {file = event.message.id}}
+            event:reply("audience " .. made.audienceGroupId)""")
+        row = b"U" + b"0123456789abcdef" * 2 + b"\n"
+        with open(self.bot.file("ids.txt"), "wb") as file:
+            for _ in range(lines // 10000):
+                file.write(row * 10000)
+        self.bot.write("few.txt", row * 3)
+        self.post(server, "few.txt")
+        self.standin.wait_text("audience 77")
+        return server
+
+    def test_200_mb_from_a_file(self):
+        lines = 200 * MB // 34 // 10000 * 10000
+        server = self.upload(lines)
+        with Watch(server.workers()[0]) as watch:
+            self.post(server, "ids.txt")
+            self.standin.wait(lambda: self.standin.texts().count("audience 77") == 2, "a reply", 60 * SCALE)
+        few, many = self.media.uploads
+        self.assertTrue(few["whole"] and many["whole"])
+        self.assertEqual(many["lines"] - few["lines"], lines - 3)
+        self.assertEqual(many["size"], many["length"])
+        boundary = re.search(r"(?i)content-type: multipart/form-data; boundary=(\S+)", many["head"])[1].encode()
+        self.assertTrue(many["front"].startswith(b"--" + boundary + b"\r\nContent-Disposition: form-data; name=\"description\""))
+        self.assertIn(b'name="file"; filename="ids.txt"\r\nContent-Type: text/plain\r\n\r\nU0123', many["front"])
+        self.assertTrue(many["back"].endswith(b"\r\n--" + boundary + b"--\r\n"))
+        if not SANITIZED:
+            self.assertLess(watch.grown, 4 * 1024)
+
+    def test_a_file_that_becomes_shorter_on_the_way(self):
+        server = self.upload(50 * MB // 34 // 10000 * 10000)
+        self.media.gate.clear()
+        self.post(server, "ids.txt")
+        self.standin.wait_text("audience 77")
+        until(lambda: len(self.media.uploads) == 2, "the upload", 10 * SCALE)
+        os.truncate(self.bot.file("ids.txt"), 40 * MB)
+        self.media.gate.set()
+        why = self.wait_events(1, "failed")[0]["why"]
+        self.assertRegex(why, r"bot\.lua:4: line\.create_audience\S+: not sent as a whole: what was to be sent ended after "
+                              r"40000000 of \d+ bytes: the file became shorter$")
+        self.assertFalse(self.media.uploads[1]["whole"])
+        self.assertEqual(len(self.media.uploads), 2, "sent again")
 
     def test_a_reader_slower_than_the_timeout(self):
         """Sleeping for longer than LINE may be silent is the script's right; meanwhile LINE keeps the rest."""
