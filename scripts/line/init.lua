@@ -26,8 +26,6 @@ local line = {
   sleep = async.sleep,
   spawn = async.spawn,
   all = async.all,
-  flex = messages.flex,
-  action = messages.action,
   utf16 = build.group("line.utf16", text.utf16),
 }
 
