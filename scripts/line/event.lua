@@ -89,7 +89,7 @@ function methods:reply(...)
   end
 end
 
--- event:push(message, …[, options])
+-- event:push(message, …[, options]) → sent_messages
 -- Like line.push, to the event's chat. Costs quota. Raises where the chat is unknown or gone (unfollow, leave). Waits.
 function methods:push(...)
   local chat = self.chat

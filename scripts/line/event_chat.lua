@@ -20,7 +20,7 @@ local function check_there(what, event)
   end
 end
 
--- event:profile()
+-- event:profile() → profile
 -- Returns the sender's profile {userId=, displayName=, pictureUrl=, …}, in a group or room as its member.
 -- Raises when LINE did not say who sent the event, and for unfollow: who blocked the account shows it no profile.
 -- Waits.
@@ -37,7 +37,7 @@ function chat:profile()
   return inner.get_profile(s.userId, nil, "event:profile")
 end
 
--- event:group()
+-- event:group() → group_summary
 -- Returns the group's summary {groupId=, groupName=, pictureUrl=}. Raises outside of groups; rooms have no name. Waits.
 function chat:group()
   local s = source_of(self)
@@ -46,7 +46,7 @@ function chat:group()
   return inner.get_group_summary(s.groupId, nil, "event:group")
 end
 
--- event:member_count()
+-- event:member_count() → integer
 -- Returns how many people are in the group or room, the bot not counted. Raises in one-on-one chats. Waits.
 function chat:member_count()
   local s = source_of(self)
@@ -56,7 +56,7 @@ function chat:member_count()
   return count(s.groupId or s.roomId, nil, "event:member_count").count
 end
 
--- event:members()
+-- event:members() → iterator of string
 -- Returns an iterator over the user ids of the group's or room's members: for id in event:members() do … end. LINE
 -- asks for a verified or premium account. The pages are fetched as they are needed. Raises in one-on-one chats. Waits.
 function chat:members()
@@ -77,7 +77,7 @@ function chat:members()
   end
 end
 
--- event:leave()
+-- event:leave() → true
 -- Leaves the group or room. Raises in one-on-one chats, and where the account has left already. Waits.
 function chat:leave()
   local s = source_of(self)
@@ -87,7 +87,7 @@ function chat:leave()
   misuse("event:leave: there is no group or room to leave")
 end
 
--- event:loading([seconds])
+-- event:loading([seconds]) → true
 -- Shows moving dots in the one-on-one chat, 20 seconds by default (5 to 60, in steps of 5) or until the next message.
 -- Raises in groups and rooms, and after an unfollow. Waits.
 function chat:loading(seconds)
@@ -99,7 +99,7 @@ function chat:loading(seconds)
   return inner.show_loading_animation({chatId = s.userId, loadingSeconds = seconds}, nil, "event:loading")
 end
 
--- event:mark_read()
+-- event:mark_read() → true
 -- Shows the message, and all before it, as read. Raises for events without a markAsReadToken. Waits.
 function chat:mark_read()
   local m = rawget(self, "message")
@@ -123,7 +123,7 @@ end
 local has_content = {image = true, video = true, audio = true, file = true}
 local has_preview = {image = true, video = true}
 
--- event:content([options])
+-- event:content([options]) → content
 -- Returns the message's media as a content object: for piece in event:content():chunks() do … end. Options:
 -- {ready_timeout = seconds} that media which LINE still prepares are waited for (30), and those of every call.
 -- Waits. Raises for messages without media, and for media that LINE does not keep.
@@ -132,7 +132,7 @@ function chat:content(options)
   return inner.get_message_content(m.id, options, "event:content")
 end
 
--- event:preview([options])
+-- event:preview([options]) → content
 -- Returns a small picture of an image or video as a content object. Raises for other messages, and for media that LINE
 -- does not keep. Waits.
 function chat:preview(options)

@@ -13,7 +13,7 @@ local function part(event, name)
   return type(t) == "table" and t or nil
 end
 
--- event:unsent()
+-- event:unsent() → string
 -- Returns the id of the message that an unsend event takes back. Raises for other events. Does not wait.
 function facts:unsent()
   local u = part(self, "unsend")
@@ -21,7 +21,7 @@ function facts:unsent()
   return u.messageId
 end
 
--- event:quote_token()
+-- event:quote_token() → string
 -- Returns the token with which a text or sticker quotes this event's message: line.text{text=, quoteToken=}. Raises for
 -- messages that cannot be quoted (audio, file, location) and for other events. Does not wait.
 function facts:quote_token()
@@ -33,7 +33,7 @@ function facts:quote_token()
   return m.quoteToken
 end
 
--- event:keywords()
+-- event:keywords() → list of string
 -- Returns a list of words for what a sticker shows, up to 15, {} when LINE sends none. Raises for anything but a
 -- sticker. Does not wait.
 function facts:keywords()
@@ -42,7 +42,7 @@ function facts:keywords()
   return m.keywords or {}
 end
 
--- event:picked()
+-- event:picked() → picked
 -- Returns what was chosen in a date or time picker: {mode = "date" | "time" | "datetime", text = "2027-02-28T06:15",
 -- year=, month=, day=, hour=, min=} with whole numbers; of a date without hour and min, of a time only those. os.time
 -- takes what has a date. Raises for other postbacks and events. Does not wait.
@@ -62,7 +62,7 @@ function facts:picked()
   return result
 end
 
--- event:menu_switch()
+-- event:menu_switch() → menu_switch
 -- Returns what became of a switch of rich menus: {ok = true | false, status = "SUCCESS" …, alias=}, alias being the
 -- new menu's, nil when the switch failed. Raises for other postbacks and events. Does not wait.
 function facts:menu_switch()
@@ -79,7 +79,7 @@ local function bytes(what, hex)
   return (hex:gsub("%x%x", function(two) return string.char(tonumber(two, 16)) end))
 end
 
--- event:hwid()
+-- event:hwid() → string
 -- Returns the hardware id of the beacon as bytes; event.beacon.hwid has it in hexadecimal. Raises for other events.
 -- Does not wait.
 function facts:hwid()
@@ -88,7 +88,7 @@ function facts:hwid()
   return bytes("event:hwid", b.hwid)
 end
 
--- event:device_message()
+-- event:device_message() → string or nil
 -- Returns the message of the beacon as bytes, nil when it sent none; event.beacon.dm has it in hexadecimal. Raises for
 -- other events. Does not wait.
 function facts:device_message()
@@ -97,7 +97,7 @@ function facts:device_message()
   return b.dm and bytes("event:device_message", b.dm) or nil
 end
 
--- event:linked()
+-- event:linked() → boolean, string
 -- Returns whether the account was linked, and the nonce that was given with the link. Raises for events that are not
 -- accountLink. Does not wait.
 function facts:linked()
@@ -106,7 +106,7 @@ function facts:linked()
   return l.result == "ok", l.nonce
 end
 
--- event:subscription()
+-- event:subscription() → membership_subscription
 -- Returns the user's memberships as they are now, {subscriptions = {{membership=, user=}, …}}; the event itself says
 -- what changed (event.membership.type and .membershipId). Raises where LINE does not say who. Waits.
 function facts:subscription()

@@ -32,7 +32,7 @@ end
 local methods = {}
 text.methods = methods
 
--- event:mentions()
+-- event:mentions() → list of mention
 -- Returns a list of {type = "user" | "all", userId=, isSelf=, text = "@name", from=, to=}: who is mentioned, and where,
 -- as in event.message.text:sub(from, to). userId is nil for people who did not consent, isSelf is true for this bot.
 -- from, to and text are nil where the platform's numbers do not fit the text. Empty when nobody is. Does not wait.
@@ -47,7 +47,7 @@ function methods:mentions()
   return list
 end
 
--- event:mentioned([userId])
+-- event:mentioned([userId]) → boolean
 -- Returns whether the text mentions this bot, or the user with that id. "@All" is neither. Does not wait.
 function methods:mentioned(id)
   local m = rawget(self, "message")
@@ -59,7 +59,7 @@ function methods:mentioned(id)
   return false
 end
 
--- event:emojis()
+-- event:emojis() → list of emoji_place
 -- Returns a list of {productId=, emojiId=, text = "(hello)", from=, to=}: LINE's emoji, and the placeholder of each in
 -- event.message.text:sub(from, to). Emoji of Unicode are letters like others and not listed. Does not wait.
 function methods:emojis()
@@ -94,7 +94,7 @@ local function trim(s)
   return s
 end
 
--- event:text_without_mentions([which])
+-- event:text_without_mentions([which]) → string
 -- Takes "self" to leave out the mentions of this bot only; else all are. Returns the text without them, and without the
 -- space that they leave. Raises for messages that have no text. Does not wait.
 function methods:text_without_mentions(which)
@@ -123,17 +123,21 @@ end
 -- of any other; what is not UTF-8 counts one. An index is LINE's, units before the character, from 0; a position is
 -- Lua's, bytes from 1. None of these functions cuts a character in two. They do not wait.
 text.utf16 = {
-  -- line.utf16.len(s): the length of s in units.
+  -- line.utf16.len(s) → integer
+  -- The length of s in units.
   len = core.utf16.len,
-  -- line.utf16.sub(s, i[, j]): like string.sub, i and j counted in units from 1, or from the end when negative. A
-  -- character of which only half would lie inside is left out: line.utf16.sub(s, 1, 5000) fits where 5000 are allowed.
+  -- line.utf16.sub(s, i[, j]) → string
+  -- Like string.sub, i and j counted in units from 1, or from the end when negative. A character of which only half
+  -- would lie inside is left out: line.utf16.sub(s, 1, 5000) fits where 5000 are allowed.
   sub = core.utf16.sub,
-  -- line.utf16.to_byte(s, index): the position of the character at LINE's index; #s + 1 for the end, nil behind it.
+  -- line.utf16.to_byte(s, index) → integer or nil
+  -- The position of the character at LINE's index; #s + 1 for the end, nil behind it.
   to_byte = core.utf16.to_byte,
-  -- line.utf16.from_byte(s, position): LINE's index of the character to which the byte belongs; nil outside of s.
+  -- line.utf16.from_byte(s, position) → integer or nil
+  -- LINE's index of the character to which the byte belongs, the length of s for #s + 1; nil outside of s.
   from_byte = core.utf16.from_byte,
-  -- line.utf16.range(s, index, length): from and to of that piece as string.sub takes them, widened to whole
-  -- characters; nil when it begins outside of s.
+  -- line.utf16.range(s, index, length) → integer, integer
+  -- from and to of that piece as string.sub takes them, widened to whole characters; nil when it begins outside of s.
   range = core.utf16.range,
 }
 

@@ -223,6 +223,8 @@ class Standin:
         if re.fullmatch(r"/v2/bot/(group|room)/[^/]+/members/ids", path):  # two pages
             first = call.query != "start=page%202"
             return 200, {"memberIds": ["Ua", "Ub"], "next": "page 2"} if first else {"memberIds": ["Uc"]}, []
+        if re.fullmatch(r"/v2/bot/membership/subscription/[^/]+", path):
+            return 200, {"subscriptions": [{"membership": {"membershipId": 3189}, "user": {"membershipNo": 1}}]}, []
         if re.fullmatch(r"/v2/bot/(group|room)/[^/]+/members/count", path):
             return 200, {"count": 3}, []
         if path in ("/v2/bot/message/quota", "/v2/bot/message/quota/consumption"):

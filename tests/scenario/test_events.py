@@ -72,6 +72,8 @@ def sense(data):
         made["reply"] = "queued"
         if message.get("quoteToken"):
             made["quote"] = "queued"
+    if user:
+        made["subscription"] = 3189
     if (where or user) and kind not in ("unfollow", "leave"):
         made["push"] = 1
         if user:

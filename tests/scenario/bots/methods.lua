@@ -25,6 +25,7 @@ local calls = {
     local bytes = e:device_message()
     return bytes and table.concat({bytes:byte(1, -1)}, " ") or "none"
   end,
+  subscription = function(e) return e:subscription().subscriptions[1].membership.membershipId end,
   linked = function(e) return {e:linked()} end,
   mentions = function(e) return json.array(e:mentions()) end,
   mentioned = function(e) return e:mentioned() end,
@@ -36,7 +37,7 @@ local calls = {
 }
 local order = {"profile", "group", "member_count", "members", "loading", "mark_read", "content", "preview", "push",
   "unsent", "quote_token", "keywords", "picked", "menu_switch", "hwid", "device_message", "linked", "mentions",
-  "mentioned", "emojis", "text_without_mentions", "reply", "quote", "leave"}
+  "mentioned", "emojis", "text_without_mentions", "reply", "quote", "subscription", "leave"}
 
 line.on("*", function(event)
   local told = {}
