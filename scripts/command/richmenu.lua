@@ -178,6 +178,9 @@ end
 
 local function carry_out(made, out)
   local done = {}
+  function api.waiting()
+    if out.terminal then out.print("    LINE is moving users to their new menus …") end
+  end
   local ok, result = pcall(apply.run, made, api, function(step)
     done[#done + 1] = step
     if not out.json then print_step(out, step) end

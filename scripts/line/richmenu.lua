@@ -20,6 +20,11 @@
 --   size         "large" (2500x1686), "compact" (2500x843) or {width=, height=}; without it, that of the image
 --   chatBarText  the text of the bar below ("Menu")
 --   selected     true (unless given): the menu is open when a chat is opened
+--
+-- A menu with an alias can be given to one user, too, who then has it instead of the default:
+--
+--     local vip = line.get_rich_menu_alias("vip").richMenuId
+--     line.link_rich_menu_id_to_user{userId = event.source.userId, richMenuId = vip}
 
 local core = require "line.core"
 local errors = require "line.errors"
@@ -97,8 +102,7 @@ local function where_of(menu, part)
   return type(part) == "table" and core.built_at and core.built_at(part) or menu.where
 end
 
--- richmenu.areas(menu, size)
--- Returns the areas of a declared menu in that size, plain and with whole numbers. Does not wait.
+-- The areas of a declared menu in that size, plain and with whole numbers.
 local function areas_of(menu, size)
   if menu.rows then return geometry.areas(menu.rows, size) end
   local areas = core.array{}

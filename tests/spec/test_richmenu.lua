@@ -238,7 +238,7 @@ local function new_line()
     find(id)
     if not at.images[id] then fail(400, "must upload richmenu image before applying it to user") end
   end
-  local api = {sleep = function() end}
+  local api = {sleep = function() end, waiting = function() end}
   function api.validate() end
   function api.create(object)
     at.n = at.n + 1
@@ -288,7 +288,7 @@ local function new_line()
   -- Each call is noted. After `left` of them the line is cut, before the call is done or (after) behind it.
   for name, f in pairs(api) do
     api[name] = function(...)
-      if name ~= "sleep" and name ~= "progress" then at.calls[#at.calls + 1] = name end
+      if name ~= "sleep" and name ~= "progress" and name ~= "waiting" then at.calls[#at.calls + 1] = name end
       at.left = at.left - 1
       if at.left < 0 and not at.after then fail(0, "connection lost") end
       local result = f(...)

@@ -22,10 +22,11 @@ end
 
 -- Ask until the move is over. Returns "succeeded", "failed" or "ongoing".
 local function wait_for(api, request_id)
-  for _, seconds in ipairs(waits) do
+  for waited, seconds in ipairs(waits) do
     -- LINE needs a moment before it knows the request.
     local known, progress = unless(404, nil, api.progress, request_id)
     if known and progress.phase ~= "ongoing" then return progress.phase end
+    if waited == 3 then api.waiting() end
     api.sleep(seconds)
   end
   return "ongoing"
