@@ -18,8 +18,9 @@
 #include "line/refusal.h"
 
 #define CALL_BOX "line.call"
-#define POOL_MAX 256           /* boxes kept; beyond, the garbage collector has them */
-#define BODY_KEPT 16384u       /* bytes of buffer that a pooled call keeps */
+#define POOL_MAX 1024          /* boxes kept, as many as line.all takes; beyond, the garbage collector has them */
+#define POOL_WARM 256          /* of these, with their larger buffers */
+#define BODY_KEPT (pool_n < POOL_WARM ? 16384u : 1024u) /* bytes of buffer that a pooled call keeps */
 #define BACKOFF_MS 200
 #define RATE_WAIT_MS 1000
 #define RATE_WAITS 6           /* 1 + 2 + 4 + 8 + 16 + 32 s; the handler's time ends it first */

@@ -244,6 +244,7 @@ static int all(lua_State *L)
         t->user = &a->members[i];
         t->ended = member_ended;
         t->parent = task_current();
+        t->parent->children++;
         task_ready(t);
     }
     return task_wait(L, &v->wait, all_k, 0);

@@ -15,7 +15,7 @@
 #include "bindings/task_private.h"
 #include "bindings/trace.h"
 
-#define POOL_MOST 64  /* idle coroutines kept, about 1 KiB each */
+#define POOL_MOST 1024 /* idle coroutines kept, about 1 KiB each: those of one line.all */
 #define NEST_MOST 200 /* coroutines inside coroutines: Lua's own limit of nested C calls */
 
 unsigned task_blocked;
@@ -254,7 +254,7 @@ static void release(struct task *t, bool clean)
 /* Tasks of a line.all end with the task that waits for them. */
 static void kill_children(struct task *parent)
 {
-    for (struct task *t = tasks.alive; t;) {
+    for (struct task *t = tasks.alive; t && parent->children;) {
         if (t->parent != parent || t->state == TASK_DEAD) {
             t = t->next;
             continue;
@@ -291,6 +291,7 @@ static void put_away(struct task *t, enum task_outcome o, int results)
     taken = t->ended && t->ended(t, o, results, why);
     t->ended = NULL;
     kill_children(t);
+    if (t->parent) t->parent->children--;
     bool clean = o == TASK_OK && lua_status(t->co) == LUA_OK;
     if (clean) lua_settop(t->co, 0);
     else close_coroutines(t);

@@ -49,6 +49,7 @@ struct task {
     lua_State *wait_L;            /* the coroutine that waits: co, or one of the script's own inside it */
     struct event *event;          /* NULL: the load, a timer, a spawn of these */
     struct task *parent;          /* line.all: ends with it. NULL else */
+    unsigned children;            /* alive whose parent this is */
     int64_t limit_ms;             /* processor time between waits */
     const char *limit_option;
     bool loads;                   /* it is the bot's top level */
