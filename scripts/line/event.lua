@@ -169,7 +169,8 @@ function event.flush(e)
   if queue.closed then return end
   queue.closed = true
   if not queue.list[1] then return end
-  local fields = {replyToken = e.replyToken, messages = queue.list, notificationDisabled = queue.quiet}
+  local fields = {replyToken = e.replyToken, messages = queue.list}
+  if queue.quiet ~= nil then fields.notificationDisabled = queue.quiet end
   local ok, problem = pcall(inner.reply_message, fields, queue.call, "event:reply", nil, true)
   if not ok then error(place(problem, queue), 0) end
 end

@@ -156,6 +156,20 @@ class Table(unittest.TestCase):
                 self.assertIn((kind, subtype), seen, "a subtype without a fixture")
 
 
+    def test_methods(self):
+        """Every method is tried on every fixture, and none has the name of a field of the platform's."""
+        methods = set()
+        for name in ("event", "event_chat", "event_facts", "text"):
+            with open(os.path.join(ROOT, "scripts", "line", name + ".lua"), encoding="utf-8") as file:
+                methods |= set(re.findall(r"^function \w+:(\w+)\(", file.read(), re.M))
+        with open(os.path.join(HERE, "bots", "methods.lua"), encoding="utf-8") as file:
+            order = re.search(r"order = \{(.*?)\}", file.read(), re.S)[1]
+        self.assertEqual(methods, set(re.findall(r'"(\w+)"', order)))
+        for name in FILES:
+            with self.subTest(os.path.basename(name)), open(name, encoding="utf-8") as file:
+                self.assertEqual(methods & set(json.load(file)), set())
+
+
 class Events(Scenario):
     def test_every_type_reaches_its_handlers_whole(self):
         events = {name: json.load(open(name, encoding="utf-8")) for name in FILES}
