@@ -4,8 +4,9 @@
  *
  * store.c gathers the calls of a loop turn and carries them out as one transaction on the store's own thread (group
  * commit); store_sqlite.c is the backend. fsync: completions come after the commit reached the disk. os: after the
- * commit was handed to the system. off: as soon as the statements ran; the commit follows within 100 ms, and of an event
- * that is finished by then only the id is written.
+ * commit was handed to the system. off: as soon as the statements ran. The commit follows within 100 ms, but an event
+ * itself is written only when it is a second old, or when nobody asks anything for 10 ms; of one that is finished by then
+ * only the id is. So a kill may lose a second of acknowledged events; at most 16,384 of 16 MiB.
  *
  * While writing fails (a full disk), puts are refused with the error, reads go on, and writing is tried again by itself
  * every second, so that store_health() tells when it works again. */

@@ -33,6 +33,8 @@ extern const char *const store_state_names[STORE_IS_COUNT];
 int store_row_json(struct buf *out, const struct store_row *row, enum store_state state, const char *bot,
                    struct str why, bool whole);
 
+enum store_settle { SETTLE_OLD, SETTLE_SLICE, SETTLE_ALL };
+
 struct store_backend {
     const char *name;
     /* As store_open, for one backend. The directory exists and is locked (not with read_only). */
@@ -54,8 +56,10 @@ struct store_backend {
     int (*kv)(void *b, struct store_kv *k);
     int (*probe)(void *b); /* writes something that changes nothing, so that commit shows whether writing works */
 
-    /* Write what put may have held back in memory so far: admin sees only what is written. Commit does so itself. */
-    int (*settle)(void *b);
+    /* Write what put held back in memory: all, before admin looks at more than counts and before the end; a slice, while
+     * nobody asks anything; what is old and no more than a slice, which commit does by itself. */
+    int (*settle)(void *b, enum store_settle how);
+    bool (*holds)(void *b);        /* there is something to settle */
 
     /* Reading: inside a transaction or not. load sets *more; rows go into ret. */
     int (*load)(void *b, const struct store_load *l, struct store_rows *ret, bool *more);

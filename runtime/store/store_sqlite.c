@@ -185,6 +185,7 @@ static int lite_begin(void *p, bool durable)
     if (r) return r;
     b->full_sync = durable;
     b->new_ids = 0;
+    lite_held_begun(b);
     return lite_look(b, Q_BEGIN, 0, NULL, NULL);
 }
 
@@ -192,20 +193,25 @@ static void lite_rollback(void *p)
 {
     struct lite *b = p;
     if (!sqlite3_get_autocommit(b->db)) lite_look(b, Q_ROLLBACK, 0, NULL, NULL);
-    lite_held_drop(b);
+    lite_held_taken_back(b);
     b->now = b->safe;
+    if (b->holds) b->now.waiting = b->safe.waiting = -1; /* what was held and finished does not come back: count again */
 }
 
 static int lite_commit(void *p)
 {
     struct lite *b = p;
-    int r = lite_settle(b);
+    int r = lite_settle(b, SETTLE_OLD);
     if (!r && b->new_ids) r = lite_forget_some(b);
     if (!r && b->now.dirty) r = save_state(b, b->now.reserved);
     if (!r) r = lite_look(b, Q_COMMIT, 0, NULL, NULL);
-    if (r) lite_rollback(b);
-    else b->safe = b->now;
-    return r;
+    if (r) {
+        lite_rollback(b);
+        return r;
+    }
+    lite_held_committed(b);
+    b->safe = b->now;
+    return 0;
 }
 
 /* The row of state as it stands: a page of the WAL, as a real change would be. */
@@ -260,6 +266,7 @@ static void lite_close(void *p)
     if (b->next_seq && !b->read_only) save_state(b, b->next_seq); /* exact now; if it fails a block is lost, no more */
     for (int i = 0; i < Q_N; i++) sqlite3_finalize(b->q[i]);
     sqlite3_close(b->db);
+    lite_held_free(b);
     free(b->path);
     free(b);
 }
@@ -425,6 +432,7 @@ const struct store_backend store_sqlite = {
     .kv = lite_kv,
     .probe = lite_probe,
     .settle = lite_settle,
+    .holds = lite_holds,
     .load = lite_load,
     .admin = lite_admin,
     .tend = lite_tend,

@@ -4,6 +4,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/clock.h"
 #include "base/str.h"
 #include "store/store_backend.h"
 
@@ -31,15 +32,20 @@ struct progress {
     bool dirty;                      /* state must be written with this transaction */
 };
 
-/* Events of the open transaction that are not in their table yet; store_sqlite_young.c. Both bounds also limit how long
- * the commit takes that has to write them all. */
-#define YOUNG_MOST 1024          /* events; seq % YOUNG_MOST is the place of one */
-#define YOUNG_BYTES (4u << 20)   /* with ids and bodies */
+/* Durability off: events that are not in their table yet; store_sqlite_young.c. */
+#define YOUNG_NS NS_PER_S        /* so old an event is written with the next commit */
+#define YOUNG_MOST 16384         /* events; seq % YOUNG_MOST is the place of one */
+#define YOUNG_BYTES (16u << 20)  /* with ids and bodies */
+#define YOUNG_SLICE 512          /* events that one commit writes, and bytes: a few ms, for which others wait */
+#define YOUNG_SLICE_BYTES (2u << 20)
 struct held;
 struct young {
     struct held *at[YOUNG_MOST]; /* NULL: none */
     size_t n, bytes;
     uint64_t first, last;        /* n > 0: none has a smaller or a greater seq; all that is written has a smaller one */
+    struct held *aside;          /* list: written by the open transaction */
+    int64_t begun_ns;            /* the open transaction: when it began, */
+    uint64_t first_put;          /* and the first seq it may give */
 };
 
 struct lite {
@@ -97,8 +103,13 @@ bool lite_held_finish(struct lite *b, uint64_t seq);                  /* it was 
 bool lite_held_attempts(struct lite *b, uint64_t seq, uint32_t attempts); /* likewise */
 int lite_held_write(struct lite *b, uint64_t seq);                    /* into events, if it is held */
 bool lite_held_load(const struct lite *b, const struct store_load *l, struct store_rows *ret); /* as lite_load_add */
-int lite_settle(void *b);                                             /* all of them */
-void lite_held_drop(struct lite *b);                                  /* forget all: the transaction is taken back */
+int64_t lite_held_received(struct lite *b);                           /* received_ms of the oldest; 0 for none */
+bool lite_holds(void *b);                                             /* there are some */
+int lite_settle(void *b, enum store_settle how);                      /* into events */
+void lite_held_begun(struct lite *b);                                 /* the transaction begins, */
+void lite_held_committed(struct lite *b);                             /* it is through, */
+void lite_held_taken_back(struct lite *b);                            /* or never was */
+void lite_held_free(struct lite *b);                                  /* at the end */
 
 /* ---- store_sqlite_admin.c ---- */
 int lite_bot(void *b, const char *name, uint32_t *ret);

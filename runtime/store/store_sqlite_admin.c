@@ -178,11 +178,15 @@ static int list(struct lite *b, struct store_admin *a)
 static int counts(struct lite *b, struct store_admin *a)
 {
     struct progress *w = &b->now;
-    int64_t oldest = 0;
+    int64_t oldest = 0, written = 0;
     int r = lite_count_kept(b);
-    if (!r && w->waiting < 0) r = lite_look(b, Q_COUNT, 0, &w->waiting, NULL); /* once a run; kept up from then on */
+    if (!r && w->waiting < 0) { /* once a run, and after a failure; kept up from then on */
+        r = lite_look(b, Q_COUNT, 0, &written, NULL);
+        if (!r) w->waiting = written + (int64_t)b->young.n;
+    }
     if (!r) r = lite_look(b, Q_OLDEST, 0, &oldest, NULL);
     if (r) return r;
+    if (!oldest) oldest = lite_held_received(b);
     a->counts = (struct store_counts){(uint64_t)w->waiting, (uint64_t)w->kept[STORE_IS_FAILED],
                                       (uint64_t)w->kept[STORE_IS_QUARANTINED], oldest};
     return 0;

@@ -106,6 +106,9 @@ static bool writes(const struct call *c)
     return c->kind == CALL_PUT || c->kind == CALL_BOT;
 }
 
+/* It must find in the tables what waits. */
+static bool looks(const struct call *c) { return c->kind == CALL_ADMIN && c->u.admin->kind != STORE_COUNTS; }
+
 static int put(struct store *s, struct store_put *p)
 {
     for (size_t i = 0; i < p->n; i++) {
@@ -133,8 +136,8 @@ static int read_or_mend(struct store *s, struct call *c)
 /* 0, or the error that ends the transaction. */
 static int carry_out(struct store *s, struct call *c)
 {
-    if (c->kind == CALL_ADMIN && s->open) {
-        c->result = s->backend->settle(s->b);
+    if (looks(c) && s->open && (!s->failing || writes(c))) {
+        c->result = s->backend->settle(s->b, SETTLE_ALL);
         if (c->result) return c->result;
     }
     c->result = c->kind == CALL_PUT   ? put(s, c->u.put)
@@ -157,9 +160,12 @@ static void refuse(struct call *c, int r)
 static int batch_run(struct store *s, struct calls *batch, int64_t now, bool stopping)
 {
     bool trying = !s->failing || now >= s->next_try_ns || stopping;
-    bool enters = *s->unapplied || (s->failing && trying), durable = false;
+    bool enters = *s->unapplied || (s->failing && trying), durable = false, holds = s->backend->holds(s->b);
+    bool quiet = holds && !batch->head && now - s->last_ns >= OFF_IDLE_NS;
+    if ((stopping || quiet) && holds && trying) enters = true;
     for (struct call *c = batch->head; c; c = c->next) {
         if (writes(c) && trying && !s->read_only) enters = durable = true;
+        if (looks(c) && holds && trying) enters = true;
     }
     int r = enters ? enter(s, now, durable && s->durability == DURABILITY_FSYNC) : 0;
     if (!r && s->failing && trying) r = s->backend->probe(s->b);
@@ -167,6 +173,7 @@ static int batch_run(struct store *s, struct calls *batch, int64_t now, bool sto
         if (writes(c) && (s->read_only || !trying)) refuse(c, s->read_only ? ERR_USAGE : s->failing);
         else r = carry_out(s, c);
     }
+    if (!r && s->open && trying && (stopping || quiet)) r = s->backend->settle(s->b, stopping ? SETTLE_ALL : SETTLE_SLICE);
     if (!r && s->open && trying && due(s, now, stopping)) r = commit(s);
     return r;
 }
@@ -210,6 +217,8 @@ static int64_t next_wake(const struct store *s)
         int64_t old = s->begun_ns + OFF_COMMIT_NS, idle = s->last_ns + OFF_IDLE_NS;
         if (old < at) at = old;
         if (idle < at) at = idle;
+    } else if (s->backend->holds(s->b)) {
+        at = s->last_ns + OFF_IDLE_NS < at ? s->last_ns + OFF_IDLE_NS : at;
     } else if (s->last_ns + TIDY_NS < at && s->backend->untidy(s->b)) {
         at = s->last_ns + TIDY_NS;
     }

@@ -1,4 +1,4 @@
-/* Durability off: an event is held in memory until its transaction ends, so that one finished by then is never written.
+/* Durability off: an event is held in memory until it is a second old, so that one finished by then is never written.
  * First the backend by itself, step by step, so that no commit comes between; then the store by its public calls. */
 #include <sys/stat.h>
 #include "store/store_sqlite.h"
@@ -58,12 +58,17 @@ static void finish(uint64_t seq, enum store_outcome outcome, struct str why)
     CHECK_INT(store_sqlite.finish(b, seq, outcome, why), 0);
 }
 
+/* Everything is written, as at the end. */
 static void commit(void)
 {
+    CHECK_INT(store_sqlite.settle(b, SETTLE_ALL), 0);
     CHECK_INT(store_sqlite.commit(b), 0);
     CHECK_INT(young()->n, 0);
     CHECK_INT(young()->bytes, 0);
+    CHECK(!young()->aside);
 }
+
+static void commit_young(void) { CHECK_INT(store_sqlite.commit(b), 0); }
 
 static void commit_and_begin(void)
 {
@@ -76,7 +81,18 @@ static int64_t counted(void)
     struct store_admin a = {.kind = STORE_COUNTS};
     struct store_rows rows;
     store_rows_init(&rows);
-    CHECK_INT(store_sqlite.settle(b), 0);
+    CHECK_INT(store_sqlite.settle(b, SETTLE_ALL), 0);
+    CHECK_INT(store_sqlite.admin(b, &a, &rows), 0);
+    store_rows_free(&rows);
+    return (int64_t)a.counts.waiting;
+}
+
+/* The same, with nothing written for it. */
+static int64_t counted_only(void)
+{
+    struct store_admin a = {.kind = STORE_COUNTS};
+    struct store_rows rows;
+    store_rows_init(&rows);
     CHECK_INT(store_sqlite.admin(b, &a, &rows), 0);
     store_rows_free(&rows);
     return (int64_t)a.counts.waiting;
@@ -158,7 +174,7 @@ TEST(settled_it_is_an_event_like_any_other)
 {
     begin_at(DURABILITY_OFF);
     uint64_t a = put("01A", STR("a")), c = put("01B", STR("b"));
-    CHECK_INT(store_sqlite.settle(b), 0);
+    CHECK_INT(store_sqlite.settle(b, SETTLE_ALL), 0);
     CHECK_INT(young()->n, 0);
     CHECK_INT(written(), 2);
     uint64_t d = put("01C", STR("c"));
@@ -204,7 +220,7 @@ TEST(a_page_comes_from_the_table_and_from_memory)
             struct store_event e = kit_event(ids[i], i % 2 ? 8 : UINT64_MAX, "0123456789");
             CHECK_INT(store_sqlite.put(b, &e), 0);
             seq[i] = e.seq;
-            if (i + 1 == written_n) CHECK_INT(store_sqlite.settle(b), 0);
+            if (i + 1 == written_n) CHECK_INT(store_sqlite.settle(b, SETTLE_ALL), 0);
         }
         CHECK_STR(brought(l), "ABCDEF");
         finish(seq[2], STORE_DONE, (struct str){0});
@@ -320,7 +336,7 @@ TEST(more_than_are_held_go_to_the_table_oldest_first)
 
 TEST(bodies_that_are_held_have_a_ceiling)
 {
-    enum { N = 40, LARGE = 300 << 10 };
+    enum { N = 80, LARGE = 300 << 10 };
     uint64_t seq[N];
     auto_free char *body = mem_alloc(YOUNG_BYTES + 1);
     memset(body, 'b', YOUNG_BYTES + 1);
@@ -344,6 +360,104 @@ TEST(bodies_that_are_held_have_a_ceiling)
     end_alone();
 }
 
+TEST(held_over_commits_until_it_is_old)
+{
+    enum { N = 1300 };
+    static uint64_t seq[N];
+    begin_at(DURABILITY_OFF);
+    CHECK_INT(counted_only(), 0);
+    ((struct lite *)b)->young.begun_ns -= YOUNG_NS; /* as if this transaction had begun a second ago */
+    for (int i = 0; i < N; i++) seq[i] = put("", STR("{}"));
+    CHECK_INT(counted_only(), N);
+    commit_young();
+    CHECK_INT(written(), YOUNG_SLICE); /* a slice with each commit, the oldest first */
+    CHECK_INT(young()->n, N - YOUNG_SLICE);
+    CHECK(!young()->aside);
+    CHECK_INT(store_sqlite.begin(b, false), 0);
+    uint64_t late = put("01A", STR("{}"));
+    finish(seq[0], STORE_DONE, (struct str){0});
+    finish(seq[N - 1], STORE_DONE, (struct str){0});
+    CHECK_INT(written(), YOUNG_SLICE - 1);
+    commit_young();
+    CHECK_INT(written(), 2 * YOUNG_SLICE - 1);
+    CHECK_INT(store_sqlite.begin(b, false), 0);
+    commit_young();
+    CHECK_INT(written(), N - 2); /* all but the late one, which is young */
+    CHECK_INT(young()->n, 1);
+    CHECK_INT(counted_only(), N - 1);
+    CHECK_INT(store_sqlite.begin(b, false), 0);
+    finish(late, STORE_DONE, (struct str){0});
+    commit_young();
+    CHECK_INT(counted_only(), N - 2);
+    CHECK_INT(store_sqlite.begin(b, false), 0);
+    CHECK_INT(put("01A", STR("{}")), 0); /* its id was committed all the same */
+    commit();
+    end_alone();
+}
+
+/* Failing, the transaction takes back what it wrote and what it put; what was held before is held again. */
+TEST(taken_back_what_was_held_before_stays)
+{
+    begin_at(DURABILITY_OFF);
+    CHECK_INT(counted_only(), 0);
+    uint64_t a = put("01A", STR("a")), c = put("01B", STR("b")), d = put("01C", STR("c")), e = put("01D", STR("d"));
+    commit_young();
+    CHECK_INT(young()->n, 4);
+    CHECK_INT(store_sqlite.begin(b, false), 0);
+    put("01X", STR("x"));
+    finish(a, STORE_DONE, (struct str){0});
+    finish(c, STORE_FAILED, STR("no"));
+    CHECK_INT(store_sqlite.attempts(b, d, 2), 0);
+    CHECK_INT(store_sqlite.settle(b, SETTLE_ALL), 0);
+    CHECK_INT(young()->n, 0);
+    store_sqlite.rollback(b);
+    store_sqlite.rollback(b); /* twice is once */
+    CHECK_INT(young()->n, 3); /* a was finished; who did so does it again */
+    CHECK_INT(written(), 0);
+    CHECK_INT(counted_only(), 3);
+    CHECK_STR(brought(all), "BCD");
+    CHECK_INT(store_sqlite.begin(b, false), 0);
+    finish(a, STORE_DONE, (struct str){0});
+    finish(c, STORE_FAILED, STR("no"));
+    CHECK(put("01X", STR("x")) > e);
+    CHECK_STR(brought(all), "CDX");
+    CHECK_INT(counted_only(), 3);
+    commit();
+    open_again();
+    CHECK_STR(brought(all), "CDX");
+    struct store_rows rows = loaded();
+    CHECK_INT(rows.rows[0].attempts, 2);
+    store_rows_free(&rows);
+    CHECK_INT(counted_only(), 3);
+    end_alone();
+}
+
+/* The transaction wrote the oldest because the room was full, and is taken back: they find their places again. */
+TEST(taken_back_the_ring_is_as_it_was)
+{
+    enum { OVER = 10 };
+    begin_at(DURABILITY_OFF);
+    uint64_t first = put("", STR("{}"));
+    for (int i = 1; i < YOUNG_MOST; i++) put("", STR("{}"));
+    commit_young();
+    CHECK_INT(store_sqlite.begin(b, false), 0);
+    for (int i = 0; i < OVER; i++) put("", STR("{}"));
+    CHECK_INT(written(), OVER);
+    store_sqlite.rollback(b);
+    CHECK_INT(young()->n, YOUNG_MOST);
+    CHECK_INT(young()->first, first);
+    CHECK_INT(counted_only(), YOUNG_MOST);
+    CHECK_INT(store_sqlite.begin(b, false), 0);
+    CHECK(put("", STR("{}")) == first + YOUNG_MOST + OVER); /* the ten numbers are gone, */
+    CHECK_INT(written(), OVER + 1);                           /* so those that share their places go first */
+    struct store_rows rows = loaded();
+    CHECK_INT(rows.n, YOUNG_MOST + 1);
+    for (size_t i = 1; i < rows.n; i++) CHECK(rows.rows[i].seq > rows.rows[i - 1].seq);
+    store_rows_free(&rows);
+    commit();
+    end_alone();
+}
+
 TEST(the_other_levels_hold_nothing)
 {
     for (int level = DURABILITY_FSYNC; level <= DURABILITY_OS; level++) {
@@ -359,6 +473,7 @@ TEST(the_other_levels_hold_nothing)
 /* ---- the store ---- */
 
 static _Atomic bool fail_commit, fail_settle;
+static _Atomic int slices; /* written without being asked */
 
 static int failing_commit(void *p)
 {
@@ -367,7 +482,11 @@ static int failing_commit(void *p)
     return ERR_IO;
 }
 
-static int failing_settle(void *p) { return fail_settle ? ERR_FULL : store_sqlite.settle(p); }
+static int failing_settle(void *p, enum store_settle how)
+{
+    if (how == SETTLE_SLICE) slices++;
+    return fail_settle ? ERR_FULL : store_sqlite.settle(p, how);
+}
 
 static const char *failing_why(void *p)
 {
@@ -496,6 +615,19 @@ TEST(looking_and_mending_find_it_at_once)
     end();
 }
 
+/* Nobody asks anything: what is held is written, a slice after the other, and then there is nothing more to do. */
+TEST(quiet_it_is_written)
+{
+    enum { N = 2 * YOUNG_SLICE + 100 };
+    begin();
+    slices = 0;
+    for (int i = 0; i < N; i++) kit_put1(&k, "", 1, "{}");
+    for (int before = 0; slices == 0 || slices != before; usleep(50000)) before = slices;
+    CHECK(slices < 10); /* it does not go on for ever */
+    CHECK_INT(kit_counts(&k).waiting, N);
+    end();
+}
+
 /* What is put while another event is worked on, and a clean end in the middle of it. */
 TEST(a_clean_end_writes_what_is_unfinished)
 {
@@ -559,14 +691,16 @@ TEST(a_look_that_cannot_be_prepared_ends_the_transaction)
     kit_reopen(&k);
     struct store_event e = kit_event("01B", 1, "{}");
     struct store_put p = {.events = &e, .n = 1, .done = told_put};
-    struct store_admin a = {.kind = STORE_COUNTS, .done = told_admin};
+    struct store_admin a = {.kind = STORE_LIST, .limit = 9, .out = BUF(4096), .done = told_admin};
     fail_settle = true;
     told[0] = '\0';
     store_put(k.s, &p);
     store_admin(k.s, &a);
     while (strlen(told) < 3) uv_run(&k.loop, UV_RUN_ONCE);
     fail_settle = false;
-    CHECK_STR(told, "!A1");
+    CHECK_STR(told, "!A0"); /* the list came, and has one: */
+    CHECK(strstr(a.out.data, "\"01A\"") && !strstr(a.out.data, "\"01B\""));
+    buf_free(&a.out);
     CHECK_INT(p.result, ERR_FULL);
     CHECK_INT(e.seq, 0);
     wait_for_health(false);
