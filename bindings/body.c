@@ -118,7 +118,7 @@ static LJMP struct file take_file(lua_State *L, const struct operation_field *f)
 /* The first bytes of a file; their number, 0 when it cannot be read (the upload says so in words). */
 static size_t read_head(const char *path, char head[MEDIA_HEAD])
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
     if (fd < 0) return 0;
     ssize_t n = read(fd, head, MEDIA_HEAD);
     close(fd);

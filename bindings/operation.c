@@ -191,7 +191,7 @@ static void put_list(lua_State *L, struct api_call *c, const struct operation_fi
 {
     lua_Integer items = (lua_Integer)lua_rawlen(L, -1);
     for (lua_Integer i = 1; i <= items; i++) {
-        size_t n;
+        size_t n = 0;
         lua_rawgeti(L, -1, i);
         const char *p = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
         if (!p) call_misuse(L, "%s: field '%s' must be a list of strings", lua_tostring(L, ARG_WHAT), f->name);

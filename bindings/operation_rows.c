@@ -87,7 +87,8 @@ static int core_paged(lua_State *L)
         unsigned n;
         const struct operation_field *f = operation_fields(i, &n);
         for (unsigned k = 0; k < n; k++) {
-            if (f[k].place != FIELD_QUERY || (strcmp(f[k].name, "start") && strcmp(f[k].name, "page"))) continue;
+            bool pages = strcmp(f[k].name, "start") == 0 || strcmp(f[k].name, "page") == 0;
+            if (f[k].place != FIELD_QUERY || !pages) continue;
             lua_createtable(L, 0, 2);
             set_text(L, "field", str_of(f[k].name));
             if (*operations[i].natural) set_text(L, "natural", str_of(operations[i].natural));
