@@ -498,16 +498,6 @@ TEST(lua_running_out_of_memory_leaves_nothing_behind)
     CHECK_STR(RUN("return (op.leave_group('C1'))", {200, 0, NULL, "{}", false}), "true");
 }
 
-TEST(closing_the_state_frees_everything)
-{
-    start();
-    lua_close(worker.L);
-    worker.L = NULL;
-    json_free();
-    uv_run(worker.loop, UV_RUN_DEFAULT); /* timers of calls close in the loop */
-    CHECK(!uv_loop_alive(worker.loop));
-}
-
 /* ---- tokens and rates ---- */
 
 static char asked[64];
@@ -583,4 +573,16 @@ TEST(a_used_up_rate_is_told_at_once_when_waiting_would_take_too_long)
     CHECK_INT(fake.used, 60);
     worker.options.handler_limit = 60000;
 }
+
+/* The last one: the others share the state. */
+TEST(closing_the_state_frees_everything)
+{
+    start();
+    lua_close(worker.L);
+    worker.L = NULL;
+    json_free();
+    uv_run(worker.loop, UV_RUN_DEFAULT); /* timers of calls close in the loop */
+    CHECK(!uv_loop_alive(worker.loop));
+}
+
 TEST_MAIN()
