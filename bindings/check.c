@@ -103,11 +103,14 @@ static void notice(const struct schema_kind *k, const struct at *at, const char 
 
 /* ---- values ---- */
 
-static void walk_kind(struct check *c, const struct schema_kind *k, const struct at *at, int idx, unsigned place);
+static void walk_kind(struct check *c, const struct schema_kind *k, const struct at *at, int idx, int type, unsigned place);
 
-static bool is_null(lua_State *L, int idx)
+/* The type of a value; json.null, as good as absent to LINE, counts as LUA_TNIL. Calls into Lua are what a check costs, so
+ * a value's type and its place on the stack are found out once and handed on. */
+static inline int type_of(lua_State *L, int idx)
 {
-    return lua_isnil(L, idx) || (lua_islightuserdata(L, idx) && lua_touserdata(L, idx) == JSON_NULL_VALUE);
+    int type = lua_type(L, idx);
+    return type == LUA_TLIGHTUSERDATA && lua_touserdata(L, idx) == JSON_NULL_VALUE ? LUA_TNIL : type;
 }
 
 LJMP static void wrong_type(struct check *c, const struct schema_field *f, const struct at *at, unsigned place, int idx)
@@ -123,11 +126,11 @@ LJMP static void wrong_type(struct check *c, const struct schema_field *f, const
                    number ? " (tostring makes one)" : "");
 }
 
-static void walk_string(struct check *c, const struct schema_field *f, const struct at *at, int idx, unsigned place)
+static void walk_string(struct check *c, const struct schema_field *f, const struct at *at, int idx, int type, unsigned place)
 {
     struct str s;
     char text[TEXT_SIZE];
-    if (lua_type(c->L, idx) != LUA_TSTRING) return wrong_type(c, f, at, place, idx);
+    if (type != LUA_TSTRING) return wrong_type(c, f, at, place, idx);
     s.p = lua_tolstring(c->L, idx, &s.n);
     c->bytes += s.n + 2;
     unsigned most = f->rule == RULE_LABEL ? schema_label(place).most : 0;
@@ -156,13 +159,15 @@ static void walk_entries(struct check *c, const struct schema_kind *k, const str
     lua_State *L = c->L;
     struct at here = {.outer = at, .idx = idx};
     lua_Integer n = (lua_Integer)lua_rawlen(L, idx);
+    int top = lua_gettop(L);
     c->bytes += 2 + (size_t)(n > 1 ? n - 1 : 0);
     for (here.index = 1; here.index <= n && goes_on(c); here.index++) {
         lua_rawgeti(L, idx, here.index);
-        if (is_null(L, -1)) check_complain(c, &here, 0, "is null, which LINE takes in no list");
-        else if (k) walk_kind(c, k, &here, lua_gettop(L), place);
-        else walk_string(c, f, &here, lua_gettop(L), place);
-        lua_pop(L, 1);
+        int type = type_of(L, top + 1);
+        if (type == LUA_TNIL) check_complain(c, &here, 0, "is null, which LINE takes in no list");
+        else if (k) walk_kind(c, k, &here, top + 1, type, place);
+        else walk_string(c, f, &here, top + 1, type, place);
+        lua_settop(L, top);
     }
 }
 
@@ -179,11 +184,12 @@ static bool is_list(lua_State *L, int idx)
 static void walk_list(struct check *c, const struct schema_field *f, const struct at *at, int idx, unsigned place)
 {
     char expected[TEXT_SIZE];
-    if (!is_list(c->L, idx)) {
-        if (!lua_istable(c->L, idx)) return wrong_type(c, f, at, place, idx);
+    bool table = lua_istable(c->L, idx);
+    double n = table ? (double)lua_rawlen(c->L, idx) : 0;
+    if (n == 0 && !is_list(c->L, idx)) {
+        if (!table) return wrong_type(c, f, at, place, idx);
         return check_complain(c, at, idx, "is a table with names, but must be a list");
     }
-    double n = (double)lua_rawlen(c->L, idx);
     if (f->limited && (n < f->min || n > f->max)) {
         schema_expected(f, 0, expected, sizeof expected);
         check_complain(c, at, 0, "has %.0f entries, but must be %s", n, expected);
@@ -204,7 +210,8 @@ static void walk_map(struct check *c, const struct schema_field *f, const struct
             check_complain(c, at, idx, "has a %s among its names", luaL_typename(L, -2));
         } else {
             here.name = lua_tostring(L, -2);
-            if (!is_null(L, -1)) walk_kind(c, f->of, &here, lua_gettop(L), 0), n++;
+            int type = type_of(L, -1);
+            if (type != LUA_TNIL) walk_kind(c, f->of, &here, lua_gettop(L), type, 0), n++;
         }
         lua_pop(L, 1);
         if (goes_on(c)) continue;
@@ -214,18 +221,17 @@ static void walk_map(struct check *c, const struct schema_field *f, const struct
     if (f->limited && n > f->max) check_complain(c, at, idx, "has %u entries, the most is %.0f", n, f->max);
 }
 
-static void walk_value(struct check *c, const struct schema_field *f, const struct at *at, unsigned place)
+static void walk_value(struct check *c, const struct schema_field *f, const struct at *at, int idx, int type, unsigned place)
 {
-    int idx = lua_gettop(c->L);
     switch (f->type) {
-    case SCHEMA_STRING: return walk_string(c, f, at, idx, place);
+    case SCHEMA_STRING: return walk_string(c, f, at, idx, type, place);
     case SCHEMA_INTEGER:
     case SCHEMA_NUMBER: return walk_number(c, f, at, idx);
     case SCHEMA_BOOLEAN:
         c->bytes += 4;
-        if (!lua_isboolean(c->L, idx)) wrong_type(c, f, at, 0, idx);
+        if (type != LUA_TBOOLEAN) wrong_type(c, f, at, 0, idx);
         return;
-    case SCHEMA_OBJECT: return walk_kind(c, f->of, at, idx, f->place);
+    case SCHEMA_OBJECT: return walk_kind(c, f->of, at, idx, type, f->place);
     case SCHEMA_ARRAY: return walk_list(c, f, at, idx, f->place);
     case SCHEMA_MAP: return walk_map(c, f, at, idx);
     }
@@ -236,8 +242,8 @@ static void walk_value(struct check *c, const struct schema_field *f, const stru
 LJMP int check_get(struct check *c, int idx, const char *name)
 {
     lua_pushstring(c->L, name);
-    int type = lua_rawget(c->L, idx);
-    return is_null(c->L, -1) ? LUA_TNIL : type;
+    lua_rawget(c->L, idx);
+    return type_of(c->L, -1);
 }
 
 bool check_has(const struct check_object *o, const char *name)
@@ -259,33 +265,34 @@ static unsigned box_place(struct check *c, int idx)
     return place;
 }
 
-/* The value on top of the stack is field i. */
-static void walk_field(struct check *c, struct check_object *o, struct at *here, int i, unsigned place)
+/* The value at idx, on top of the stack, is field i. */
+static void walk_field(struct check *c, struct check_object *o, struct at *here, int i, int idx, unsigned place)
 {
-    struct schema_field *f = &o->kind->fields[i];
-    if (is_null(c->L, -1)) return;
+    const struct schema_field *f = &o->kind->fields[i];
+    int type = type_of(c->L, idx);
+    if (type == LUA_TNIL) return;
     o->seen |= (uint64_t)1 << i;
     here->name = f->name;
     c->bytes += f->n + 4u; /* its quotes, colon and comma */
-    if (f->type == SCHEMA_ARRAY && o->kind->check == CHECK_box)
-        return walk_list(c, f, here, lua_gettop(c->L), box_place(c, o->idx));
-    walk_value(c, f, here, place);
+    if (f->type == SCHEMA_ARRAY && o->kind->check == CHECK_box) return walk_list(c, f, here, idx, box_place(c, o->idx));
+    walk_value(c, f, here, idx, type, place);
 }
 
 static void walk_in_memory_order(struct check *c, struct check_object *o, struct at *here, unsigned place)
 {
     lua_State *L = c->L;
+    int top = lua_gettop(L); /* key and value stand above */
     lua_pushnil(L);
-    while (lua_next(L, o->idx)) { /* key value */
+    while (lua_next(L, o->idx)) {
         size_t n = 0;
-        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &n) : NULL;
+        const char *key = lua_type(L, top + 1) == LUA_TSTRING ? lua_tolstring(L, top + 1, &n) : NULL;
         int i = key ? schema_field(o->kind, key, n) : -1;
-        if (i >= 0) walk_field(c, o, here, i, place);
+        if (i >= 0) walk_field(c, o, here, i, top + 2, place);
         else if (!key) c->errors++; /* the second walk says it */
         else if (!(n == 4 && memcmp(key, "type", 4) == 0)) notice(o->kind, o->at, "field", key);
-        lua_pop(L, 1);
+        lua_settop(L, top + 1);
         if (goes_on(c)) continue;
-        lua_pop(L, 1);
+        lua_settop(L, top);
         return;
     }
 }
@@ -306,7 +313,7 @@ static bool walk_in_schema_order(struct check *c, struct check_object *o, struct
     }
     for (unsigned i = 0; i < o->kind->fields_n && goes_on(c); i++) {
         check_get(c, o->idx, o->kind->fields[i].name);
-        walk_field(c, o, here, (int)i, place);
+        walk_field(c, o, here, (int)i, lua_gettop(L), place);
         lua_pop(L, 1);
     }
     return true;
@@ -344,10 +351,10 @@ static void walk_object(struct check *c, const struct schema_kind *k, const stru
 }
 
 /* The value at idx is of kind k: an object, or one of a union's. */
-static void walk_kind(struct check *c, const struct schema_kind *k, const struct at *at, int idx, unsigned place)
+static void walk_kind(struct check *c, const struct schema_kind *k, const struct at *at, int idx, int type, unsigned place)
 {
     lua_State *L = c->L;
-    if (!lua_istable(L, idx))
+    if (type != LUA_TTABLE)
         return check_complain(c, at, 0, "is a %s, but must be a table: %s", luaL_typename(L, idx), k->about);
     if (c->depth >= LIMIT_JSON_DEPTH) return check_complain(c, at, idx, "is nested too deep, or contains itself");
     if (c->bytes > LIMIT_API_REQUEST) return check_complain(c, at, idx, "makes the whole larger than LINE takes");
@@ -360,11 +367,11 @@ static void walk_kind(struct check *c, const struct schema_kind *k, const struct
         lua_pushvalue(L, c->type_idx);
         if (lua_rawget(L, idx) == LUA_TSTRING) {
             size_t n;
-            const char *type = lua_tolstring(L, -1, &n);
-            const struct schema_variant *v = schema_variant(k, type, n);
+            const char *name = lua_tolstring(L, -1, &n);
+            const struct schema_variant *v = schema_variant(k, name, n);
             lua_pop(L, 1); /* the table keeps it */
             c->bytes += n + 10;
-            if (!v) notice(k, at, "type", type);
+            if (!v) notice(k, at, "type", name);
             else if (place && !(v->places & place)) check_complain(c, &type_at, 0, "\"%s\" cannot stand here", v->type);
             else walk_object(c, v->of, at, idx, place);
         } else {
@@ -397,7 +404,7 @@ static void run(struct check *c, const struct schema_kind *k, bool list, int idx
 {
     struct at root = {.name = path};
     lua_State *L = c->L;
-    if (!list) return walk_kind(c, k, &root, idx, 0);
+    if (!list) return walk_kind(c, k, &root, idx, type_of(L, idx), 0);
     if (!is_list(L, idx)) return check_complain(c, &root, 0, "must be a list");
     size_t n = lua_rawlen(L, idx);
     if (k->most && (n < k->least || n > k->most))

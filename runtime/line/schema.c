@@ -22,7 +22,7 @@
 #define KIND(id, with, about, ...) static struct schema_field fields_##id[] = {
 #define FIELD(id, t, text, ...) {.name = #id, .n = sizeof #id - 1, .type = SCHEMA_##t, .about = text, ##__VA_ARGS__},
 #define UNION(id, about, ...) static struct schema_variant variants_##id[] = {
-#define VARIANT(t, k, p) {#t, #k, PLACE_##p, NULL},
+#define VARIANT(t, k, p) {#t, #k, PLACE_##p, NULL, sizeof #t - 1},
 #define END {0}};
 #include "line/schema.def"
 #undef KIND
@@ -111,7 +111,7 @@ int schema_field(const struct schema_kind *k, const char *name, size_t n)
 const struct schema_variant *schema_variant(const struct schema_kind *k, const char *type, size_t n)
 {
     for (unsigned i = 0; i < k->variants_n; i++)
-        if (strncmp(k->variants[i].type, type, n) == 0 && k->variants[i].type[n] == 0) return &k->variants[i];
+        if (k->variants[i].n == n && memcmp(k->variants[i].type, type, n) == 0) return &k->variants[i];
     return NULL;
 }
 

@@ -117,6 +117,7 @@ struct schema_variant {
     const char *type, *kind;
     unsigned places; /* where it may stand */
     const struct schema_kind *of;
+    uint8_t n; /* length of type */
 };
 
 #define SCHEMA_SLOTS 128u /* of a kind's index: a power of two, well above the number of its fields */

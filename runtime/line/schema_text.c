@@ -96,9 +96,10 @@ int schema_word(const char *words, struct str s)
 {
     int number = 0;
     for (const char *p = words; *p; number++) {
-        size_t n = strcspn(p, " ");
-        if (n == s.n && memcmp(p, s.p, n) == 0) return number;
-        p += n;
+        size_t i = 0;
+        while (i < s.n && p[i] && p[i] == s.p[i]) i++;
+        if (i == s.n && i > 0 && (p[i] == ' ' || !p[i])) return number;
+        for (p += i; *p && *p != ' '; p++) {}
         p += *p == ' ';
     }
     return -1;

@@ -390,6 +390,24 @@ def push(figures, options):
     figures.add("moonline to bare", statistics.median(ours) / statistics.median(bare), "×", 1.25, 2)
 
 
+# ---- checks before sending ----
+
+def flex(figures, options):
+    """What a message costs before libcurl has it. Sending is plain HTTP to this machine: TLS and distance add to it."""
+    standin = Standin("--calls", "0")
+    done = subprocess.run([tool("bench_check", "bench"), standin.url + "/v2/bot/message/push", "50" if options.quick else "500"],
+                          capture_output=True, text=True, check=False, timeout=600)
+    standin.end()
+    if done.returncode:
+        raise Broken("bench_check: " + done.stderr)
+    size, checking, encoding, sending = map(float, done.stdout.split())
+    figures.head(f"a Flex carousel of {size / 1000:.1f} KB, CPU a message")
+    figures.add("checking", checking, "µs")
+    figures.add("encoding", encoding, "µs")
+    figures.add("bare libcurl, sending the bytes", sending, "µs")
+    figures.add("checking and encoding to sending", 100 * (checking + encoding) / sending, "%", 10)
+
+
 def profile(figures, options):
     """Not a figure: where the time goes. Only with --profile."""
     del figures
@@ -401,7 +419,7 @@ def profile(figures, options):
 
 
 PARTS = {"cpu": cpu, "latency": latency, "save": save_to_live, "start": start, "memory": memory,
-         "push": push, "profile": profile}
+         "push": push, "flex": flex, "profile": profile}
 
 
 def main():
