@@ -115,7 +115,10 @@ static int make_worthless(const struct options *o, const struct credentials *c)
     for (int v21 = *c->channel_id ? 1 : 0; v21 >= 0 && result == EXIT_DONE; v21--) {
         auto_free char *url = mem_printf("%s%s", c->api_base, v21 ? "/oauth2/v2.1/revoke" : "/v2/oauth/revoke");
         buf_clear(&form), buf_clear(&answer);
-        if (v21) token_form_put(&form, "client_id", str_of(c->channel_id)), token_form_put(&form, "client_secret", credentials_next_secret(&secrets));
+        if (v21) {
+            token_form_put(&form, "client_id", str_of(c->channel_id));
+            token_form_put(&form, "client_secret", credentials_next_secret(&secrets));
+        }
         token_form_put(&form, "access_token", str_of(token));
         if (token_ask("POST", url, &form, &status, &answer, error, sizeof error)) result = fail("revoke", error);
         else if (status != 200) result = refused("revoke", status, buf_str(&answer));

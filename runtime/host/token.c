@@ -128,7 +128,8 @@ static void issue(struct token_keeper *k)
     free(k->url);
     k->url = NULL;
     uv_timer_stop(&k->timer);
-    if (token_request(k->credentials, k->secret, &k->form, &k->url)) return failed(k, "the assertion could not be signed with LINE_ASSERTION_KEY");
+    if (token_request(k->credentials, k->secret, &k->form, &k->url))
+        return failed(k, "the assertion could not be signed with LINE_ASSERTION_KEY");
     k->headers[0] = TOKEN_FORM;
     fill(&k->call, k->url, k->headers, &k->form);
     k->call.user = k;
