@@ -14,7 +14,7 @@ size_t schema_utf16(struct str s)
     size_t units = 0;
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        units += ((c & 0xC0) != 0x80) + (c >= 0xF0); /* continuation bytes add nothing, four-byte forms a pair */
+        units += ((c & 0xC0) != 0x80) + (c >= 0xF0 && c < 0xF8); /* continuation bytes add nothing, four-byte forms a pair */
     }
     return units;
 }
@@ -97,7 +97,7 @@ int schema_word(const char *words, struct str s)
     int number = 0;
     for (const char *p = words; *p; number++) {
         size_t i = 0;
-        while (i < s.n && p[i] && p[i] == s.p[i]) i++;
+        while (i < s.n && p[i] && p[i] != ' ' && p[i] == s.p[i]) i++;
         if (i == s.n && i > 0 && (p[i] == ' ' || !p[i])) return number;
         for (p += i; *p && *p != ' '; p++) {}
         p += *p == ' ';

@@ -2,7 +2,7 @@
 #pragma once
 #include "line/schema.h"
 
-/* UTF-16 code units of UTF-8 text: what LINE calls characters. Bytes that are not UTF-8 count one each. */
+/* UTF-16 code units of UTF-8 text: what LINE calls characters. What is not UTF-8 is counted somehow: JSON cannot hold it. */
 size_t schema_utf16(struct str s);
 /* What people see as one character: grapheme clusters. Where Unicode's versions differ, the smaller number. */
 size_t schema_graphemes(struct str s);
