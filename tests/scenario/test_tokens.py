@@ -192,6 +192,29 @@ class Tokens(Scenario):
         self.assertEqual(used, set(self.standin.issued))
 
 
+    def test_another_channel_in_env_gets_its_own_token(self):
+        bot = self.folder(ECHO)
+        lines = f"LINE_CHANNEL_SECRET={SECRET}\nLINE_API_BASE={self.standin.url}\nLINE_CHANNEL_ID="
+        bot.write(".env", lines + "111\n")
+        env = {k: v for k, v in self.env(token=None).items() if not k.startswith("LINE_")}
+        server = self.serve(bot, env=env)
+        server.post(text("first"))
+        self.standin.wait_text("first")
+        bot.replace(".env", lines + "222\n")
+        server.wait_generation(2)
+        server.post(text("second"))
+        self.standin.wait_text("second")
+        ids = [dict(urllib.parse.parse_qsl(c.body.decode()))["client_id"] for c in self.asked()]
+        self.assertEqual(ids, ["111", "222"])
+        self.assertEqual([self.bearer(c) for c in self.standin.find("push")], [f"Bearer {t}" for t in self.standin.issued])
+        before = len(self.asked())
+        bot.write("bot.lua", ECHO.replace("event:push(", "event:push('again ' .. "))
+        server.wait_generation(3)
+        server.post(text("third"))
+        self.standin.wait_text("again third")
+        self.assertEqual(len(self.asked()), before, "a reload of the code keeps the token")
+
+
 class Command(Scenario):
     """`moonline token`."""
 
