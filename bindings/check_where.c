@@ -17,10 +17,10 @@ struct way {
 
 __attribute__((format(printf, 2, 3))) static void put(struct way *w, const char *fmt, ...)
 {
+    size_t room = w->used < sizeof w->path ? sizeof w->path - w->used : 0;
     va_list ap;
-    if (w->used >= sizeof w->path) return;
     va_start(ap, fmt);
-    int m = vsnprintf(w->path + w->used, sizeof w->path - w->used, fmt, ap);
+    int m = vsnprintf(w->path + (sizeof w->path - room), room, fmt, ap);
     va_end(ap);
     if (m > 0) w->used += (size_t)m;
 }

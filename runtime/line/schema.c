@@ -20,7 +20,7 @@
 #define AT(p) .place = PLACE_##p
 
 #define KIND(id, with, about, ...) static struct schema_field fields_##id[] = {
-#define FIELD(id, t, text, ...) {.name = #id, .n = sizeof #id - 1, .type = SCHEMA_##t, .about = text, ##__VA_ARGS__},
+#define FIELD(id, t, text, ...) {.name = #id, .n = sizeof #id - 1, .type = SCHEMA_##t, .about = text, __VA_ARGS__},
 #define UNION(id, about, ...) static struct schema_variant variants_##id[] = {
 #define VARIANT(t, k, p) {#t, #k, PLACE_##p, NULL, sizeof #t - 1},
 #define END {0}};
@@ -34,10 +34,10 @@
 #define ROWS_OF(a) (sizeof(a) / sizeof *(a) - 1)
 static struct schema_kind kinds[] = {
 #define KIND(id, with, text, ...)                                                                                      \
-    {.name = #id, .about = text, .fields = fields_##id, .fields_n = ROWS_OF(fields_##id), .check = CHECK_##with, ##__VA_ARGS__},
+    {.name = #id, .about = text, .fields = fields_##id, .fields_n = ROWS_OF(fields_##id), .check = CHECK_##with, __VA_ARGS__},
 #define FIELD(...)
 #define UNION(id, text, ...)                                                                                           \
-    {.name = #id, .about = text, .variants = variants_##id, .variants_n = ROWS_OF(variants_##id), ##__VA_ARGS__},
+    {.name = #id, .about = text, .variants = variants_##id, .variants_n = ROWS_OF(variants_##id), __VA_ARGS__},
 #define VARIANT(t, k, p)
 #define END
 #include "line/schema.def"

@@ -1,6 +1,5 @@
 /* See schema_text.h. */
 #include "line/schema_text.h"
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,15 +228,15 @@ struct out {
     size_t n, used;
 };
 
-__attribute__((format(printf, 2, 3))) static void say(struct out *o, const char *fmt, ...)
+static size_t room_in(const struct out *o) { return o->used < o->n ? o->n - o->used : 0; }
+
+static void said(struct out *o, int m)
 {
-    va_list ap;
-    if (o->used >= o->n) return;
-    va_start(ap, fmt);
-    int m = vsnprintf(o->p + o->used, o->n - o->used, fmt, ap);
-    va_end(ap);
     if (m > 0) o->used += (size_t)m;
 }
+
+/* Append, as far as there is room. */
+#define say(o, ...) said((o), snprintf((o)->p + ((o)->n - room_in(o)), room_in(o), __VA_ARGS__))
 
 #define QUOTED 60 /* bytes of a value that a message repeats */
 
