@@ -184,7 +184,7 @@ TEST(modes)
     lua_State *L = open_state();
     CHECK_STR(raised(L, "assert(mode() == 'strict' and mode('off') == 'strict')\ncheck('message', {}, 'm', 'it')"), "");
     CHECK_STR(raised(L, "assert(mode('warn') == 'off')\ncheck('message', {}, 'm', 'it')"), "");
-    CHECK_STR(raised(L, "mode('strict')\ncheck('message', {}, 'm', 'it')"), 
+    CHECK_STR(raised(L, "mode('strict')\ncheck('message', {}, 'm', 'it')"),
               "bot.lua:2: m.type: is missing; it says which of LINE's objects this is");
     CHECK(strstr(raised(L, "\nmode('loose')"), "line.check is \"strict\", \"warn\" or \"off\""));
     close_state(L);
