@@ -27,7 +27,8 @@ static void put_path(const struct place *at, struct buf *path)
     else buf_printf(path, "%s%.64s", path->len ? "." : "", at->name);
 }
 
-__attribute__((format(printf, 3, 4))) LJMP static void complain(lua_State *L, const struct place *at, const char *fmt, ...)
+__attribute__((noreturn, format(printf, 3, 4)))
+LJMP static void complain(lua_State *L, const struct place *at, const char *fmt, ...)
 {
     char text[512], *why = text;
     struct buf path = BUF(300);
@@ -39,6 +40,7 @@ __attribute__((format(printf, 3, 4))) LJMP static void complain(lua_State *L, co
     vsnprintf(why, sizeof text - (size_t)(why - text), fmt, ap);
     va_end(ap);
     luaL_error(L, "%s", text);
+    abort(); /* Lua's header does not say that it never comes back */
 }
 
 LJMP static void put(lua_State *L, const struct place *at, struct buf *out, const char *p, size_t n)

@@ -16,13 +16,16 @@
  *   random(n)          n bytes that nobody can guess (192 at most), as Base64 for addresses, without "="
  *   sha256(bytes)      fingerprint, 64 hexadecimal digits
  *   builder(what, type, names, finish), callable(f), note(t), built_at(t)   see builder.h and built.h
- *   event_functions(methods, reply, chat, meta)   __index of events and event:reply, see lua_event.c
+ *   event_functions(methods, reply, chat, meta)   __index of events, event:reply and enter, see lua_event.c
+ *   check(kind, value, path, what, where) → value   raises when it breaks a limit of LINE, see check.h
+ *   check_mode(mode)   what line.check is, and sets it when mode is given
  *   parameters(f)      number of declared parameters of a Lua function (-1: a C function), whether it takes "…" */
 #include "bindings/line_core.h"
 #include "base/near.h"
 #include "bindings/files.h"
 #include "bindings/builder.h"
 #include "bindings/built.h"
+#include "bindings/check.h"
 #include "bindings/json.h"
 #include "bindings/lua_modules.h"
 #include "bindings/operation.h"
@@ -168,7 +171,8 @@ LJMP int luaopen_line_core(lua_State *L)
         {"near", core_near}, {"where", core_where}, {"parameters", core_parameters}, {"entry", core_entry},
         {"array", core_array}, {"builder", builder_new}, {"callable", builder_callable},
         {"event_functions", lua_event_functions}, {"note", built_note_call}, {"built_at", built_where_call},
-        {"sha256", core_sha256}, {"random", core_random}, {"sends", core_sends}, {NULL, NULL},
+        {"sha256", core_sha256}, {"random", core_random}, {"sends", core_sends},
+        {"check", message_check_call}, {"check_mode", message_check_mode}, {NULL, NULL},
     };
     call_open(L);
     content_open(L);

@@ -43,7 +43,8 @@ end)
 
 test("a page after the other by number", function()
   local line = stub.fresh()
-  local asked = answers{{audienceGroups = {1, 2}, hasNextPage = true, totalCount = 3}, {audienceGroups = {3}, hasNextPage = false}}
+  local asked = answers{{audienceGroups = {1, 2}, hasNextPage = true, totalCount = 3},
+    {audienceGroups = {3}, hasNextPage = false}}
   same(collect(line.each_audience_group()), {1, 2, 3})
   same(asked, {{page = 1}, {page = 2}})
   stub.answer = nil
