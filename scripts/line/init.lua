@@ -40,7 +40,7 @@ end
 
 build.group("line", line)
 
--- line.check = "strict" (what breaks a limit of LINE raises before it is sent), "warn" (it is logged and sent) or "off".
+-- line.check = "strict" (what breaks a limit of LINE raises before it goes), "warn" (it is logged and sent) or "off".
 -- Kept in C, where the checks are; so it is no field of the table, and each assignment comes here.
 build.settings[line] = {check = true}
 local meta = getmetatable(line)
