@@ -419,6 +419,8 @@ class Richmenu(Scenario):
                 ("bot.lua", BOT.replace("default = true,", 'default = true, size = "large",'), "the menu's size 2500x1686"),
                 ("bot.lua", ONE.replace("rows = {{", "areas = {{bounds = {x = 999, y = 0, width = 2, height = 9}, action = ")
                  .replace(', line.action.message("Hi")', ""), "bot.lua:3: line.richmenu 'home': areas[1]: bounds (x 999 to 1001"),
+                ("bot.lua", BOT.replace('"Menu"', '"fifteen letters"'), "bot.lua:2: chatBarText: "),
+                ("bot.lua", BOT.replace('message("Hi")', 'message("Hi", ("x"):rep(301))'), "bot.lua:3: areas[2].action.text: "),
                 ("bot.lua", BOT.replace("richmenu{name", "richmenu{nam"), "bot.lua:2: line.richmenu: unknown field 'nam'")):
             with self.subTest(words):
                 with open(self.bot.file(name), "rb") as file:
