@@ -25,8 +25,9 @@ void call_rates_open(int fd)
 static struct rate rate_for(unsigned row)
 {
     if (!known[row]) {
-        if (row < operations_n) rates[row] = rate_of(operations[row].limit.calls, operations[row].limit.seconds);
-        known[row] = true; /* line.request has no row, and no limit of ours */
+        const struct operation_limit *limit = &operations[row].limit;
+        if (row < operations_n && worker_get()->options.api_rates) rates[row] = rate_of(limit->calls, limit->seconds);
+        known[row] = true; /* line.request has no row, and no limit of ours; --no-api-rates: no operation has */
     }
     return rates[row];
 }

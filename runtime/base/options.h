@@ -13,7 +13,7 @@ struct options {
     int64_t cpu_limit, handler_limit, hang_timeout, load_timeout, drain, read_timeout, idle_timeout, dedupe_time; /* ms */
     int64_t memory_limit;                                                                                        /* bytes */
     int durability, log, log_level, state;
-    bool reload, json;
+    bool reload, api_rates, json;
     uint64_t given; /* bit i: row i was set by environment or command line */
 };
 

@@ -141,7 +141,8 @@ class Bot(Process):
         self.argv = [MOONLINE, "run", self.file, "--listen", "127.0.0.1:0", "--data", os.path.join(self.folder, "data"),
                      "--durability", durability, "--log", "json", "--log-level", log_level,
                      # one sender plays a whole platform here
-                     "--max-connections", "2000", "--max-per-client", "2000", *options]
+                     "--max-connections", "2000", "--max-per-client", "2000",
+                     "--no-api-rates", *options]
         super().__init__(self.argv, {
             "LINE_CHANNEL_SECRET": SECRET, "LINE_CHANNEL_ACCESS_TOKEN": "bench-token-0123456789",
             "LINE_API_BASE": standin.url, "LINE_DATA_API_BASE": standin.url})

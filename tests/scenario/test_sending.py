@@ -203,6 +203,14 @@ class Rates(Sending):
         self.assertRegex(told[2], r"bot\.lua:\d+: line\.broadcast: .*60 calls in 3600 s.*try again in")
         self.assertEqual(len(self.standin.find("broadcast")), 60)
 
+    def test_whoever_wants_meets_the_limit_at_line(self):
+        told = self.tell("""
+            for i = 1, 60 do line.broadcast("news " .. i) end
+            local ok = pcall(line.broadcast, "one more")
+            tell(tostring(ok))""", options=["--handler-limit", "20s", "--no-api-rates"])
+        self.assertEqual(told, ["true"])
+        self.assertEqual(len(self.standin.find("broadcast")), 61)
+
     def test_quota(self):
         self.standin.quota, self.standin.usage = 200, 150
         self.handle("""
