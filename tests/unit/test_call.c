@@ -186,6 +186,7 @@ static void start(void)
     worker.api_base = mem_strdup("http://api");
     worker.data_api_base = mem_strdup("http://data/");
     worker.options.handler_limit = 60000;
+    worker.options.api_rates = true;
     worker.client = (struct http_client *)&worker;
     log_init(LOG_JSON, LOG_ERROR);
     worker.L = luaL_newstate();
