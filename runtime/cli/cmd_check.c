@@ -72,7 +72,7 @@ static void start(struct check *c, const struct options *o, const char *file, co
     wire_send(w, WIRE_START, (struct str){"", 0});
 }
 
-/* ---- printing {"handlers":[{selector,kind,where}…],"problems":[{where,message}…]} ---- */
+/* ---- printing {"handlers":[{selector,kind,where}…],"problems":[{where,text}…]} ---- */
 static unsigned each_of(struct str report, const char *list, void (*print)(struct str item))
 {
     struct json j;
@@ -102,8 +102,8 @@ static void print_handler(struct str item)
 
 static void print_problem(struct str item)
 {
-    auto_free char *where = json_member(item, "where"), *message = json_member(item, "message");
-    printf("  %s: %s\n", where, message);
+    auto_free char *where = json_member(item, "where"), *text = json_member(item, "text");
+    printf("  %s: %s\n", where, text);
 }
 
 static int print_report(const struct check *c, const struct options *o, const char *name)
@@ -139,7 +139,7 @@ static int run(struct check *c, const struct options *o, const char *file, const
     if (c->report.len && !c->refused) return print_report(c, o, name);
     if (o->json) {
         struct buf out = BUF(LIMIT_FRAME);
-        buf_puts(&out, "{\"handlers\":[],\"problems\":[{\"message\":");
+        buf_puts(&out, "{\"handlers\":[],\"problems\":[{\"text\":");
         json_put(&out, str_of(c->refused ? c->refused : c->end.why));
         printf("%s}]}\n", out.data);
         buf_free(&out);

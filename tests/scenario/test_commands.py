@@ -123,8 +123,11 @@ class Check(Scenario):
     def check(self, source, status, **files):
         bot = self.folder(source, **files)
         done = self.command("check", bot.path, "--json", status=status, env=self.env(secret=None, token=None))
-        self.assertEqual(self.command("check", bot.path, status=status).returncode, status)
-        return json.loads(done.stdout)
+        found = json.loads(done.stdout)
+        shown = self.command("check", bot.path, status=status).stdout
+        for problem in found["problems"]:
+            self.assertIn(f"{problem['where']}: {problem['text']}", shown)
+        return found
 
     def test_handlers_in_order(self):
         found = self.check("""local line = require "line"
