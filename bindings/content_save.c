@@ -58,7 +58,7 @@ static int save_discard(lua_State *L)
 
 static int save_fails(lua_State *L, const struct save *s, int error)
 {
-    const char *why = error == ENOENT    ? "the folder does not exist"
+    const char *why = error == ENOENT ? "the folder does not exist; only folders in the bot's own are made"
                       : error == EEXIST  ? "it exists already; pass {overwrite = true} to replace it"
                       : error == EWOULDBLOCK ? "somebody else is saving to it right now"
                                              : strerror(error);
@@ -87,6 +87,17 @@ static int open_part(struct save *s)
     return EWOULDBLOCK;
 }
 
+/* Make the folders that a path within the bot's folder names: a bot has no other means. An absolute path is somebody
+ * else's place, where a folder that is missing is rather a slip of the pen. */
+static void make_folders(struct save *s)
+{
+    for (char *p = s->path + strlen(s->path) - strlen(s->shown); (p = strchr(p, '/')); p++) {
+        *p = '\0';
+        mkdir(s->path, 0777); /* what fails here shows when the file is opened */
+        *p = '/';
+    }
+}
+
 static int save_open(lua_State *L)
 {
     struct stat st;
@@ -101,6 +112,7 @@ static int save_open(lua_State *L)
     s->part = mem_printf("%s.part", path);
     bool there = lstat(s->path, &st) == 0;
     int error = there && S_ISDIR(st.st_mode) ? EISDIR : there && !s->overwrite ? EEXIST : open_part(s);
+    if (error == ENOENT && *s->shown != '/') make_folders(s), error = open_part(s);
     if (error) return save_fails(L, s, error);
     return 1;
 }

@@ -1,5 +1,10 @@
-/* log.debug/info/warn/error(message [, fields]) and print. Each line says where it comes from: bot, generation, event,
- * chat and the script's line. */
+/* The module log, and print, which is log.info. Each line says where it comes from: bot, generation, event, chat and the
+ * script's line. A message that is a table is written as JSON; fields is a table of further values by name.
+ *
+ *     log.debug(message[, fields])   writes a line that is left out unless --log-level is debug
+ *     log.info(message[, fields])    writes a line
+ *     log.warn(message[, fields])    writes a line for what somebody should look at
+ *     log.error(message[, fields])   writes a line for what went wrong */
 #include <string.h>
 
 #include "base/limits.h"
@@ -79,7 +84,8 @@ LJMP static void write_line(lua_State *L, enum log_level level, const char *mess
         lua_pushnil(L);
         while (n < OWN_FIELDS + FIELDS_MOST && lua_next(L, fields)) {
             const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
-            if (!key || is_own(key)) luaL_error(L, "log: %s cannot be the name of a field", key ? key : "a position");
+            if (!key) luaL_error(L, "log: fields have names, as in log.info(text, {name = value})");
+            if (is_own(key)) luaL_error(L, "log: every line has a field '%s' already; give yours another name", key);
             all[n++] = field_of(L, key);
             lua_insert(L, -2); /* what it borrows stays below the key */
         }

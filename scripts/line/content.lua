@@ -52,9 +52,10 @@ local save_options = {"overwrite"}
 
 -- content:save(path[, options])
 -- Writes it to a file, never whole in memory: to path.part first, which gets its name when it is complete, and is
--- removed when something goes wrong. A relative path counts from the bot's folder; the folder it names must exist.
--- Options: {overwrite = true} replaces a file of that name, else it is an error. Returns the number of bytes. Raises
--- when the download or the disk fails, and when bytes were read before. Waits.
+-- removed when something goes wrong. A relative path counts from the bot's folder, where folders that it names are
+-- made; those of an absolute one must be there. Options: {overwrite = true} replaces a file of that name, else it is an
+-- error. Returns the number of bytes. Raises when the download or the disk fails, and when bytes were read before.
+-- Waits.
 function methods:save(path, options)
   local stream <close> = self
   if options ~= nil and type(options) ~= "table" then misuse("content:save: options must be a table") end

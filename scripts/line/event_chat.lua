@@ -20,21 +20,26 @@ local function check_there(what, event)
   end
 end
 
--- event:profile() → profile
--- Returns the sender's profile {userId=, displayName=, pictureUrl=, …}, in a group or room as its member.
+-- event:profile([userId]) → profile
+-- Returns the sender's profile {userId=, displayName=, pictureUrl=, …}, in a group or room as its member; with an id,
+-- that of another member, such as one of event.joined.members.
 -- Raises when LINE did not say who sent the event, and for unfollow: who blocked the account shows it no profile.
 -- Waits.
-function chat:profile()
+function chat:profile(user_id)
   local s = source_of(self)
-  if not s.userId then misuse("event:profile: LINE does not say who caused this event") end
+  if user_id ~= nil and type(user_id) ~= "string" then
+    misuse("event:profile: takes a user id or nothing, not a %s", type(user_id))
+  end
+  local id = user_id or s.userId
+  if not id then misuse("event:profile: LINE does not say who caused this event") end
   if self.type == "unfollow" then misuse("event:profile: who blocks the account shows it no profile") end
   check_there("event:profile", self)
   if s.groupId then
-    return inner.get_group_member_profile({groupId = s.groupId, userId = s.userId}, nil, "event:profile")
+    return inner.get_group_member_profile({groupId = s.groupId, userId = id}, nil, "event:profile")
   elseif s.roomId then
-    return inner.get_room_member_profile({roomId = s.roomId, userId = s.userId}, nil, "event:profile")
+    return inner.get_room_member_profile({roomId = s.roomId, userId = id}, nil, "event:profile")
   end
-  return inner.get_profile(s.userId, nil, "event:profile")
+  return inner.get_profile(id, nil, "event:profile")
 end
 
 -- event:group() → group_summary

@@ -317,8 +317,8 @@ class Streams(Scenario):
               local ok, e = pcall(function() return event:content():save(path, options) end)
               line.push("Utold", tostring(e))
             end
-            try("a.mp4") try("a.mp4") try("a.mp4", {overwrite = true}) try("no/folder.mp4") try("../a.mp4") try("")
-            try("a.mp4", {overwrit = true}) try("sub")
+            try("a.mp4") try("a.mp4") try("a.mp4", {overwrite = true}) try("/no/folder.mp4") try("../a.mp4") try("")
+            try("a.mp4", {overwrit = true}) try("sub") try("new/folder/a.mp4") try("a.mp4/b.mp4")
             local content = event:content()
             content:read(10)
             line.push("Utold", select(2, pcall(content.save, content, "b.mp4")), select(2, pcall(content.read, content)),
@@ -327,16 +327,17 @@ class Streams(Scenario):
         self.bot.write("a.mp4.part", b"left behind by a crash" * 10000)
         self.media.plans["x"] = [("send", 100)]
         self.post(server, "x")
-        self.standin.wait(lambda: len(self.standin.texts("Utold")) == 11, "all tries")
+        self.standin.wait(lambda: len(self.standin.texts("Utold")) == 13, "all tries")
         want = ["100", r"bot\.lua:5: content:save: a\.mp4: it exists already; pass {overwrite = true}", "100",
-                r"no/folder\.mp4: the folder does not exist", r"\.\./a\.mp4: a path may not climb", "not an empty string",
+                r"/no/folder\.mp4: the folder does not exist", r"\.\./a\.mp4: a path may not climb", "not an empty string",
                 r"unknown option 'overwrit' \(did you mean 'overwrite'\?\)", "sub: Is a directory",
-                "content:save: 10 bytes were read already", "this content was closed before its end",
+                "^100$", "b.mp4: Not a directory", "content:save: 10 bytes were read already", "this content was closed before its end",
                 "content:all: there are 100 bytes, more than 5"]
         for told, words in zip(self.standin.texts("Utold"), want):
             self.assertRegex(told, words)
-        self.assertEqual(self.files(), ["a.mp4", "sub"])
+        self.assertEqual(self.files(), ["a.mp4", "new", "sub"])
         self.assert_whole("a.mp4", 100)
+        self.assert_whole("new/folder/a.mp4", 100)
 
     def test_a_disk_that_is_full(self):
         """Played by the limit on the size of files, which makes write fail the same way."""

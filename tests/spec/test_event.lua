@@ -132,11 +132,14 @@ test("profile by source", function()
   same(handle({type = "follow", source = user}, function(e) e:profile() end)[1].fields, "U1")
   local call = handle({type = "message", source = group}, function(e) e:profile() end)[1]
   same({call.name, call.fields}, {"get_group_member_profile", {groupId = "C1", userId = "U1"}})
+  call = handle({type = "memberJoined", source = {type = "group", groupId = "C1"}}, function(e) e:profile("U2") end)[1]
+  same({call.name, call.fields}, {"get_group_member_profile", {groupId = "C1", userId = "U2"}})
   call = handle({type = "message", source = {type = "room", roomId = "R1", userId = "U1"}},
     function(e) e:profile() end)[1]
   same({call.name, call.fields}, {"get_room_member_profile", {roomId = "R1", userId = "U1"}})
   handle({type = "join", source = {type = "group", groupId = "C1"}}, function(e)
     raises("does not say who", e.profile, e)
+    raises("takes a user id or nothing, not a table", e.profile, e, {})
   end)
 end)
 
