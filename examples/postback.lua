@@ -23,7 +23,8 @@ line.postback("order", function(event, args)
 end)
 
 line.postback("visit", function(event)
-  event:reply("See you at " .. event.postback.params.datetime)
+  local at = event:picked() -- {year =, month =, day =, hour =, min =}
+  event:reply(("See you on %d/%d at %d:%02d."):format(at.day, at.month, at.hour, at.min))
 end)
 
 line.postback("cancel", function(event)
