@@ -78,7 +78,8 @@ ALL_LDFLAGS = $(CFLAGS) $(HARDEN) -pthread $(LINK) $(LDFLAGS)
 # ---- what there is ----
 
 SRC      := $(wildcard runtime/*/*.c bindings/*.c)
-SCRIPTS  := $(sort $(wildcard scripts/*.lua scripts/*/*.lua scripts/*/*/*.lua))
+# scripts/types is for editors: nothing runs it.
+SCRIPTS  := $(filter-out scripts/types/%,$(sort $(wildcard scripts/*.lua scripts/*/*.lua scripts/*/*/*.lua)))
 UNITS    := $(wildcard tests/unit/test_*.c)
 UNIT_PY  := $(wildcard tests/unit/test_*.py)
 TORTURES := $(wildcard tests/unit/torture_*.c)
@@ -158,13 +159,18 @@ $(BUILD)/.deps-%: build-aux/deps $(BUILD)/config.mk
 deps: ## install what building, testing and checking need (Debian packages; elsewhere they are listed)
 	@build-aux/deps build test asan fuzz check soak
 
-run: $(BUILD)/moonline $(TOOL_BIN) ## serve examples/echo.lua against a stand-in for the platform; Ctrl-C ends it
-	@BUILD=$(BUILD) build-aux/run
+run: $(BUILD)/moonline $(TOOL_BIN) ## serve BOT (examples/echo.lua) against a stand-in for the platform; Ctrl-C ends it
+	@BUILD=$(BUILD) build-aux/run '$(or $(BOT),examples/echo.lua)'
 
-# TEXT travels by the environment: it may hold any quote.
-export TEXT
-say: $(TOOL_BIN) ## post a signed message to the bot of `make run`: make say TEXT='hello'
-	@BUILD=$(BUILD) PORT='$(PORT)' build-aux/say "$$TEXT"
+# These travel by the environment: they may hold any quote.
+export TEXT TAP EVENT
+say: $(TOOL_BIN) ## post a signed event to the bot of `make run`: TEXT='hello', TAP='data' of a button, or EVENT='{"type":…}'
+	@BUILD=$(BUILD) PORT='$(PORT)' GROUP='$(GROUP)' build-aux/say
+
+# ---- documents ----
+
+reference: $(BUILD)/moonline $(BUILD)/tools/rows ## write docs/reference and scripts/types again, from the tables and comments
+	@$(PYTHON) build-aux/reference $(BUILD)/tools/rows $(BUILD)/moonline
 
 # ---- testing ----
 
@@ -212,12 +218,16 @@ check: $(BUILD)/.deps-test ## floors of includes, banned calls, linters, warning
 BIN_DIR = $(DESTDIR)$(PREFIX)/bin
 DOC_DIR = $(DESTDIR)$(PREFIX)/share/doc/moonline
 EXAMPLE_DIR = $(DESTDIR)$(PREFIX)/share/moonline/examples
+TYPE_DIR = $(DESTDIR)$(PREFIX)/share/moonline/types
 
-install: $(BUILD)/moonline ## into PREFIX (/usr/local), below DESTDIR: binary, examples, documents
-	install -d $(BIN_DIR) $(DOC_DIR) $(EXAMPLE_DIR)
+install: $(BUILD)/moonline ## into PREFIX (/usr/local), below DESTDIR: binary, examples, documents, editor types
+	install -d $(BIN_DIR) $(DOC_DIR)/reference $(EXAMPLE_DIR) $(TYPE_DIR)
 	install -m 755 $(BUILD)/moonline $(BIN_DIR)/moonline
 	install -m 644 $(wildcard README.md CHANGELOG.md LICENSE) $(DOC_DIR)
+	install -m 644 docs/reference/*.md $(DOC_DIR)/reference
+	install -m 644 scripts/types/*.lua $(TYPE_DIR)
 	cp -R examples/. $(EXAMPLE_DIR)/
+	sed 's|"../scripts/types"|"../types"|' examples/.luarc.json >$(EXAMPLE_DIR)/.luarc.json
 
 uninstall: ## take away what install put there
 	rm -f $(BIN_DIR)/moonline
@@ -230,7 +240,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: FORCE all everything deps run say test unit spec scenario asan fuzz fuzz-here torture soak bench check install \
+.PHONY: FORCE all everything deps run say reference test unit spec scenario asan fuzz fuzz-here torture soak bench check install \
         uninstall clean help
 .SECONDARY:
 

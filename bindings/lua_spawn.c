@@ -1,8 +1,10 @@
 /* line.spawn and line.all: functions that run side by side, each a task of the same event.
  *
- *   local handle = line.spawn(f, …)    runs from the next turn on; an error nobody waits for is the event's
- *   … = handle:wait()                  its results, or its error
- *   local results = line.all{f, g}     both, at once; the first error ends the others and is raised */
+ *     line.spawn(f[, …])   runs f with the arguments from the next turn on; returns a handle. An error nobody waits for is
+ *                          the event's
+ *     line.all(list)       runs the functions of the list, 1000 at most, and returns the list of their first results; the
+ *                          first error ends the others and is raised. Waits
+ *     handle:wait()        what the function returned, or its error raised. Waits */
 #include <string.h>
 
 #include "bindings/lua_api.h"

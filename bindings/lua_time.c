@@ -1,4 +1,5 @@
-/* line.sleep(seconds). */
+/* line.sleep(seconds)
+ * Lets other chats go on for so long, from 0 to 86400; fractions count. Returns nothing. Waits. */
 #include <stdlib.h>
 
 #include "base/mem.h"
