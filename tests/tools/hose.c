@@ -45,7 +45,8 @@ static struct {
     double rate, seconds;
     bool retry, quiet;
     int64_t timeout_ns, give_up_ns;
-    const char *say;
+    const char *say;          /* one event: this text, or own; what it is does not matter then */
+    struct buf own;           /* members of an event that is no text message */
     FILE *record;
     int epoll;
     struct conn *conns, **idle; /* idle: a ring, so that all connections take their turn */
@@ -90,7 +91,7 @@ static void conn_build(struct conn *c)
     for (size_t i = 0; i < c->n_events; i++) {
         if (i)
             buf_putc(&H.body, ',');
-        event_put(&H.body, &c->events[i], &H.source, c->redelivery, H.say);
+        event_put(&H.body, &c->events[i], &H.source, c->redelivery, H.say, buf_str(&H.own));
     }
     buf_puts(&H.body, "]}");
     signature_make(H.secret, buf_str(&H.body), signature);
@@ -300,6 +301,8 @@ static const char help[] =
     "usage: hose --url http://127.0.0.1:3000/webhook [--secret S] [options]: sends signed webhooks\n"
     "  --secret S        channel secret (else LINE_CHANNEL_SECRET)\n"
     "  --say TEXT        one text message; prints the answer; exit status 0 if it was 200\n"
+    "  --tap DATA        the same with a postback, as a tap on a button sends one\n"
+    "  --event JSON      the same with {\"type\":…} and what belongs to the type; ids, source and reply token are added\n"
     "  --connections C   (1)      --count N    events in all\n"
     "  --rate R          events a second; without it each connection sends as soon as it is answered\n"
     "  --seconds S       how long to begin new ones\n"
@@ -315,6 +318,8 @@ static const char help[] =
     "  --quiet           print nothing\n"
     "Ends with one JSON line; exit status 0 if every event was acknowledged.\n";
 
+#define OPT_TAP 256 /* behind the letters */
+
 static bool set_url(const char *url)
 {
     if (strncmp(url, "http://", 7) != 0)
@@ -325,12 +330,38 @@ static bool set_url(const char *url)
     return http1_address(H.host, &H.address);
 }
 
+/* The postback of a button. */
+static bool own_tap(const char *data)
+{
+    buf_init(&H.own, BODY_BYTES);
+    buf_puts(&H.own, "\"type\":\"postback\",\"postback\":{\"data\":");
+    json_put(&H.own, str_of(data));
+    buf_putc(&H.own, '}');
+    return true;
+}
+
+/* The members of an object. */
+static bool own_event(struct str json)
+{
+    while (json.n && strchr(" \n\t", json.p[json.n - 1]))
+        json.n--;
+    while (json.n && strchr(" \n\t", *json.p))
+        json.p++, json.n--;
+    if (json.n < 3 || *json.p != '{' || json.p[json.n - 1] != '}')
+        return false;
+    buf_init(&H.own, BODY_BYTES);
+    buf_append(&H.own, json.p + 1, json.n - 2);
+    return true;
+}
+
 static bool option(int o)
 {
     switch (o) {
     case 'u': return set_url(optarg);
     case 's': H.secret = str_of(optarg); return true;
     case 'S': H.say = optarg; return true;
+    case OPT_TAP: H.say = optarg; return own_tap(optarg);
+    case 'E': H.say = optarg; return own_event(str_of(optarg));
     case 'c': H.connections = strtoull(optarg, NULL, 10); return true;
     case 'r': H.rate = strtod(optarg, NULL); return true;
     case 'n': H.count = strtoull(optarg, NULL, 10); return true;
@@ -352,7 +383,8 @@ static bool option(int o)
 static bool options(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"url", 1, 0, 'u'},       {"secret", 1, 0, 's'},  {"say", 1, 0, 'S'},         {"connections", 1, 0, 'c'},
+        {"url", 1, 0, 'u'},       {"secret", 1, 0, 's'},  {"say", 1, 0, 'S'},         {"tap", 1, 0, OPT_TAP},
+        {"event", 1, 0, 'E'},     {"connections", 1, 0, 'c'},
         {"rate", 1, 0, 'r'},      {"count", 1, 0, 'n'},   {"seconds", 1, 0, 't'},     {"chats", 1, 0, 'k'},
         {"chat-base", 1, 0, 'b'}, {"group", 0, 0, 'g'},   {"per-webhook", 1, 0, 'e'}, {"record", 1, 0, 'R'},
         {"retry", 0, 0, 'y'},     {"timeout", 1, 0, 'T'}, {"give-up", 1, 0, 'G'},     {"with-parent", 0, 0, 'P'},

@@ -56,25 +56,38 @@ static inline const char *event_ornament(uint64_t serial)
 }
 
 /* quoteToken has the length of a real one. say: this text instead of the numbers. */
-static inline void event_put(struct buf *out, const struct event *e, const struct source *s, bool redelivery,
-                             const char *say)
+static inline void event_put_text(struct buf *out, const struct event *e, const struct source *s, const char *say)
 {
-    unsigned long long chat = s->chat_base + e->chat, serial = e->serial;
-    buf_printf(out, "{\"type\":\"message\",\"message\":{\"type\":\"text\",\"id\":\"%llu\",\"quoteToken\":\"%0150llx\",",
+    unsigned long long serial = e->serial;
+    buf_printf(out, "\"type\":\"message\",\"message\":{\"type\":\"text\",\"id\":\"%llu\",\"quoteToken\":\"%0150llx\",",
                500000000000000000ull + serial, serial);
     buf_puts(out, "\"text\":");
     if (say)
         json_put(out, str_of(say));
     else
-        buf_printf(out, "\"c%llu n%u%s\"", chat, e->n, event_ornament(e->serial));
-    buf_printf(out, "},\"webhookEventId\":\"%s\",\"deliveryContext\":{\"isRedelivery\":%s},\"timestamp\":%lld,",
+        buf_printf(out, "\"c%llu n%u%s\"", (unsigned long long)(s->chat_base + e->chat), e->n, event_ornament(serial));
+    buf_putc(out, '}');
+}
+
+/* own: the members of an event that is no text message, as JSON without braces; empty for a text. */
+static inline void event_put(struct buf *out, const struct event *e, const struct source *s, bool redelivery,
+                             const char *say, struct str own)
+{
+    unsigned long long chat = s->chat_base + e->chat;
+    buf_putc(out, '{');
+    if (own.n)
+        buf_append(out, own.p, own.n);
+    else
+        event_put_text(out, e, s, say);
+    buf_printf(out, ",\"webhookEventId\":\"%s\",\"deliveryContext\":{\"isRedelivery\":%s},\"timestamp\":%lld,",
                e->id, redelivery ? "true" : "false", (long long)e->wall_ms);
     if (s->group)
         buf_printf(out, "\"source\":{\"type\":\"group\",\"groupId\":\"C%032llx\",\"userId\":\"U%032llx\"},", chat,
                    chat);
     else
         buf_printf(out, "\"source\":{\"type\":\"user\",\"userId\":\"U%032llx\"},", chat);
-    buf_printf(out, "\"replyToken\":\"%016llx%016llx\",\"mode\":\"active\"}", (unsigned long long)event_run, serial);
+    buf_printf(out, "\"replyToken\":\"%016llx%016llx\",\"mode\":\"active\"}", (unsigned long long)event_run,
+               (unsigned long long)e->serial);
 }
 
 /* Times by size: 64 steps to each power of two, so a percentile is right to 1.6 % and memory does not grow. */

@@ -279,6 +279,9 @@ static const struct api_row api_rows[] = {
     {"GET", "/v2/bot/message/progress/narrowcast", 0, 200, 0, "{\"phase\":\"succeeded\",\"successCount\":50,"
      "\"failureCount\":0,\"targetCount\":50,\"acceptedTime\":\"2024-01-01T00:00:00.000Z\","
      "\"completedTime\":\"2024-01-01T00:00:01.000Z\"}"},
+    {"POST", "/v2/bot/audienceGroup/upload", 0, 202, 0, "{\"audienceGroupId\":4389303728991}"},
+    {"GET", "/v2/bot/audienceGroup/*", 0, 200, 0, "{\"audienceGroup\":{\"audienceGroupId\":4389303728991,"
+     "\"type\":\"UPLOAD\",\"status\":\"READY\",\"audienceCount\":50},\"jobs\":[]}"},
     {"GET", "/v2/bot/message/delivery/*", 0, 200, 0, "{\"status\":\"ready\",\"success\":0}"},
     {"GET", "/v2/bot/message/quota", 0, 200, api_quota, 0},
     {"GET", "/v2/bot/message/quota/consumption", 0, 200, api_quota, 0},
