@@ -14,6 +14,7 @@ end)
 
 -- "who U1234…": anybody's, by id. LINE answers 404 for people it does not let a bot see.
 line.hear("^who (U%x+)$", function(event, id)
+  ---@type boolean, any
   local ok, profile = pcall(line.get_profile, id)
   if ok then
     event:reply(id .. " is " .. profile.displayName)
@@ -29,7 +30,7 @@ line.hear("^remind (%d+) (.+)$", function(event, seconds, what)
   local to = event.chat.id
   event:reply("I will.")
   line.spawn(function()
-    line.sleep(math.min(tonumber(seconds), 30))
+    line.sleep(math.min(tonumber(seconds) or 0, 30))
     line.push(to, "Remember: " .. what)
   end)
 end)

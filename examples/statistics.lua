@@ -53,6 +53,7 @@ end
 line.hear("^[Ss]tatistics$", function(event)
   local quota = line.quota{fresh = true}
   local dates, month = days()
+  ---@type line.component[]
   local rows = {
     row("Allowed", quota.limit or "no limit"),
     row("Used", quota.used),

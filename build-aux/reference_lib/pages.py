@@ -2,7 +2,7 @@
 import re
 import textwrap
 
-from .types import item_type, sentence
+from .types import CONSTANTS, item_type, sentence
 
 DOCS = "https://developers.line.biz/en/reference/"
 WIDTH = 118
@@ -337,6 +337,9 @@ def functions_page(model):
         for f in model.functions.values():
             if f.name.startswith(prefix):
                 out += ["", *described(model, f)]
+        for name, (_, about) in CONSTANTS.items():
+            if name.startswith(prefix):
+                out += ["", f"## {name}", "", *prose(sentence(about))]
     out += ["", "# errors", "", *prose("What is raised for LINE's refusals is an [error](#error), and for a misuse a text that begins "
                                        "with the script's line."), "", "# Tables", "",
             *prose("What functions take as options, and give back, that is not LINE's.")]

@@ -10,6 +10,7 @@ ROWS = {
     "answers": "runtime/line/answers.def", "events": "runtime/line/events.def and answers.def, and the comments in scripts/line",
     "builders": "the comments in scripts/line/message and runtime/line/schema.def",
 }
+CONSTANTS = {"json.null": ("lightuserdata", "null in lists, and with keep_null in objects, too")}
 KEYWORDS = {"and", "or", "not", "end", "in", "repeat"}
 
 
@@ -143,16 +144,17 @@ def event_type(name):
 def overloads(model):
     yield '---@overload fun(selector: "*", fn: fun(event: line.event, next: line.next))'
     for name in model.events:
-        yield (f"---@overload fun(selector: {literals(model.selectors(name))}, "
-               f"fn: fun(event: {event_type(name)}, next: line.next))")
+        # By its alias: of literals in an overload the server (3.19) considers the first alone.
+        yield f"---@overload fun(selector: line.selector.{name}, fn: fun(event: {event_type(name)}, next: line.next))"
 
 
 def events_file(model):
     out = head("_", ROWS["events"])
-    out += ["---Which events a handler takes: type[.subtype][@source], or \"*\" for all.", "---@alias line.selector",
-            '---|"*" # every event']
     for name, e in model.events.items():
-        out += [f'---|"{s}" # {e["row"]["about"]}' for s in model.selectors(name)]
+        out += [f"---@alias line.selector.{name}"]
+        out += [f'---|"{s}" # {e["row"]["about"]}' for s in model.selectors(name)] + [""]
+    out += ["---Which events a handler takes: type[.subtype][@source], or \"*\" for all.", "---@alias line.selector",
+            '---|"*" # every event', *(f"---|line.selector.{name}" for name in model.events)]
     out += ["", "---Any event.", "---@alias line.event"]
     out += [f"---|{event_type(name)}" for name, e in model.events.items() if not e["subtype"]] + ["---|line.event.other", ""]
     methods = [f for f in model.functions.values() if f.name.startswith("event:")]
@@ -250,7 +252,9 @@ def operations_file(model):
 
 def module_file(model, module):
     out = head(module, f"the comments in bindings/lua_{module}.c and build-aux/reference_lib")
-    out += [f"---@class {module}", f"local {module} = {{}}", ""]
+    constants = [field(name.split(".")[1], True, type_, about) for name, (type_, about) in CONSTANTS.items()
+                 if name.startswith(module + ".")]
+    out += [f"---@class {module}", *constants, f"local {module} = {{}}", ""]
     for f in model.functions.values():
         if f.name.startswith(module + "."):
             out += function(f, f"{module}.")

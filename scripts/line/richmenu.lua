@@ -137,8 +137,8 @@ function richmenu.problems(menu, size)
 end
 
 -- line.richmenu{…}
--- Declares a rich menu for `moonline richmenu plan` and `apply`. Returns nothing. Raises for what LINE would not take, with
--- all that is wrong about the areas at once, and once the bot has loaded. Does not wait.
+-- Declares a rich menu for `moonline richmenu plan` and `apply`. Returns nothing. Raises for what LINE would not take,
+-- with all that is wrong about the areas at once, and once the bot has loaded. Does not wait.
 function richmenu.declare(t)
   if router.is_loaded() then misuse("line.richmenu: menus are declared while the bot loads; this one came after") end
   if type(t) ~= "table" then misuse("line.richmenu: takes a table of fields, not a %s", type(t)) end
