@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "base/err.h"
+#include "bindings/budget.h"
 #include "bindings/call.h"
 #include "bindings/check.h"
 #include "bindings/json.h"
@@ -54,7 +55,10 @@ static bool decode(lua_State *L, struct api_call *c)
     }
     lua_pushcfunction(L, decode_protected);
     lua_pushlightuserdata(L, c);
-    return lua_pcall(L, 1, 1, 0) == LUA_OK;
+    int status = lua_pcall(L, 1, 1, 0);
+    if (status == LUA_ERRMEM) budget_out_of_memory(L);
+    budget_check(L);
+    return status == LUA_OK;
 }
 
 static int encode_protected(lua_State *L)
@@ -72,7 +76,10 @@ LJMP void call_encode(lua_State *L, struct api_call *c, int idx, const char *wha
     lua_pushlightuserdata(L, c);
     lua_pushvalue(L, idx);
     /* Protected only to put the script's line in front; the encoder says where in the value. */
-    if (lua_pcall(L, 2, 0, 0) != LUA_OK) call_misuse(L, "%s: %s", what, luaL_tolstring(L, -1, NULL));
+    int status = lua_pcall(L, 2, 0, 0);
+    if (status == LUA_ERRMEM) budget_out_of_memory(L);
+    budget_check(L);
+    if (status != LUA_OK) call_misuse(L, "%s: %s", what, luaL_tolstring(L, -1, NULL));
     c->has_body = c->json = true;
 }
 

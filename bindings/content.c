@@ -209,6 +209,8 @@ LJMP void content_open(lua_State *L)
     lua_setfield(L, -2, "__gc");
     lua_pushcfunction(L, content_close);
     lua_setfield(L, -2, "__close");
+    lua_pushboolean(L, 0); /* a script that called __gc itself would leave a box without its call */
+    lua_setfield(L, -2, "__metatable");
     lua_pushliteral(L, "content");
     lua_setfield(L, -2, "__name");
     luaL_newlib(L, methods);

@@ -73,9 +73,11 @@ static void encode_table(lua_State *L, int idx, const char *what)
     buf_putc(&value, KV_TAG_JSON);
     lua_pushcfunction(L, encode_protected);
     lua_pushvalue(L, idx);
-    if (lua_pcall(L, 1, 0, 0) == LUA_OK) return;
-    const char *why = luaL_tolstring(L, -1, NULL);
+    int status = lua_pcall(L, 1, 0, 0);
+    if (status == LUA_OK) return;
+    if (status == LUA_ERRMEM) budget_out_of_memory(L);
     budget_check(L);
+    const char *why = luaL_tolstring(L, -1, NULL);
     /* The encoder has met the end of the buffer, or something that JSON has no words for. */
     if (strstr(why, "larger than")) call_misuse(L, "%s: the value has more than %u bytes as JSON", what, KV_VALUE_MOST);
     call_misuse(L, "%s: %s", what, why);

@@ -131,6 +131,18 @@ class Misbehaving(Scenario):
     def test_one_giant_string(self):
         self.misbehave('local s = ("x"):rep(1 << 30)', why=r"(?i)bot\.lua:5: .*memory")
 
+    def test_an_answer_too_large_for_the_memory_inside_pcall(self):
+        """Decoding breaks the limit in C, where we catch errors ourselves: the script may not."""
+        self.standin.fault("GET /big", times=9, status=200, body=[[1]] * 400000)
+        self.misbehave('local t = {} for i = 1, 100 do t[i] = ("x"):rep(100000) .. i end '
+                       'pcall(line.request, "GET", "/big") event:reply("caught it " .. #t)',
+                       "--memory-limit", "24M", why="memory")
+
+    def test_finalizers_of_contents_are_out_of_reach(self):
+        self.standin.contents["M1"] = (b"x" * 100, "image/png")
+        self.misbehave('local c = line.get_message_content("M1") getmetatable(c).__gc(c) c:read()', kept="failed",
+                       why=r"bot\.lua:5")
+
     # -- the process dies --
     def test_abort(self):
         self.misbehave('require("crash").abort()', crash=True, why="(?i)abort|signal 6")
