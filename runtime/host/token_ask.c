@@ -1,6 +1,7 @@
 /* The requests for tokens, and how a command waits for one. See token.h. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -52,7 +53,8 @@ int token_ask(const char *method, const char *url, const struct buf *form, int *
         *ret_status = call.status;
         buf_append(ret_answer, call.answer.len ? call.answer.data : "", call.answer.len);
     } else {
-        snprintf(error, n, "%s: %s", url, call.error ? call.error : err_text(r));
+        /* Without the query, in which a token or an assertion may stand. */
+        snprintf(error, n, "%.*s: %s", (int)strcspn(url, "?"), url, call.error ? call.error : err_text(r));
     }
     http_call_free(&call);
     http_client_close(client, nothing, NULL);

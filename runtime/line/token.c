@@ -52,6 +52,7 @@ static char *reason(int status, char *const words[3], struct str body)
 {
     for (int i = 0; i < 3; i++)
         if (words[i] && *words[i]) return mem_printf("%d %s", status, words[i]);
+    if (status == 200) return mem_strdup("200, but no token that can be used"); /* what stands there may be one in part */
     size_t n = body.n < SHOWN ? body.n : SHOWN;
     return mem_printf("%d with an answer that says nothing: %.*s", status, (int)n, n ? body.p : "");
 }

@@ -247,6 +247,12 @@ class Command(Scenario):
         self.assertIn("valid: channel", self.command("token", "verify").stdout)
         self.assertEqual([c.path for c in self.standin.find()], ["/oauth2/v2.1/verify", "/v2/oauth/verify"])
 
+    def test_no_token_is_printed_when_line_cannot_be_reached(self):
+        """v2.1 tokens and assertions are asked about in the query of an address, which errors name."""
+        for env, what in ((self.env(), "verify"), (self.by_key(), "list")):
+            told = self.command("token", what, env={**env, "LINE_API_BASE": "http://127.0.0.1:1"}, status=1).stderr
+            self.assertRegex(told, r"^moonline token %s: http://127\.0\.0\.1:1/oauth2/v2\.1/[a-z/]+: \S" % what)
+
     def test_stateless_as_json(self):
         done = self.command("token", "issue", "--json", env=self.env(token=None, LINE_CHANNEL_ID=ID))
         self.assertEqual(json.loads(done.stdout), {"access_token": self.standin.issued[0], "expires_in": 900})
