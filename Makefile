@@ -221,10 +221,11 @@ EXAMPLE_DIR = $(DESTDIR)$(PREFIX)/share/moonline/examples
 TYPE_DIR = $(DESTDIR)$(PREFIX)/share/moonline/types
 
 install: $(BUILD)/moonline ## into PREFIX (/usr/local), below DESTDIR: binary, examples, documents, editor types
-	install -d $(BIN_DIR) $(DOC_DIR)/reference $(EXAMPLE_DIR) $(TYPE_DIR)
+	install -d $(BIN_DIR) $(DOC_DIR)/reference $(DOC_DIR)/guide $(EXAMPLE_DIR) $(TYPE_DIR)
 	install -m 755 $(BUILD)/moonline $(BIN_DIR)/moonline
 	install -m 644 $(wildcard README.md CHANGELOG.md LICENSE) $(DOC_DIR)
 	install -m 644 docs/reference/*.md $(DOC_DIR)/reference
+	install -m 644 docs/guide/*.md $(DOC_DIR)/guide
 	install -m 644 scripts/types/*.lua $(TYPE_DIR)
 	cp -R examples/. $(EXAMPLE_DIR)/
 	sed 's|"../scripts/types"|"../types"|' examples/.luarc.json >$(EXAMPLE_DIR)/.luarc.json
