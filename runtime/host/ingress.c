@@ -178,8 +178,10 @@ static void complete_cb(void *user, struct http_request *r)
 static void end_cb(void *user, struct http_request *r, int status)
 {
     struct host *h = user;
+    /* The public door has both kinds of request, and what hangs on one is told by its path alone. */
+    if (!route(h, http_path(r))) return admin_end(h, r);
     struct delivery *v = http_user(r);
-    if (!v) return admin_end(h, r);
+    if (!v) return; /* answered by begin_cb */
     if (status >= 0 && status < 600) h->metrics.webhooks[status]++;
     if ((status == 408 || status == 413) && may_log_refusal())
         LOG(WARN, "webhook refused", F_STR("bot", v->bot->name), F_INT("status", status),

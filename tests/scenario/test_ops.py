@@ -141,6 +141,21 @@ class Health(Scenario):
             self.assertEqual((status, health["status"]), (503, "unavailable"))
             self.assertRegex(health["reason"], "broken")
 
+    def test_at_the_public_port(self):
+        """Beside webhooks, on the connections that they use: a load balancer asks here, again and again."""
+        server = self.serve(self.folder(BOT))
+        with server.connect() as connection:
+            for _ in range(3):
+                connection.send(request("GET", "/healthz"))
+                self.assertEqual(json.loads(connection.read().body)["status"], "ok")
+                server.post(text("hello"), connection=connection)
+                for method, path, status in (("GET", "/webhook", 405), ("POST", "/healthz", 405), ("GET", "/metrics", 404),
+                                             ("GET", "/events", 404)):
+                    connection.send(request(method, path))
+                    self.assertEqual(connection.read().status, status, (method, path))
+        server.wait_metric("moonline_events_total", 3, outcome="done")
+        self.assertEqual(server.health()[0], 200)
+
     def test_method_not_allowed(self):
         server = self.serve(self.folder(BOT))
         with Connection("127.0.0.1", server.admin_port, PATIENCE) as connection:
