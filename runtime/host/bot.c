@@ -260,6 +260,7 @@ static void reread_credentials(struct bot *b)
         LOG(ERROR, "credentials not read again; the ones before stay", F_STR("bot", b->name), F_STR("error", error));
         return;
     }
+    rates_follow(b, c);
     credentials_unref(b->credentials);
     b->credentials = c;
     token_keeper_use(b->token, c);

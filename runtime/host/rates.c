@@ -41,6 +41,11 @@ int rates_fd(struct bot *b)
     return b->rates_fd = fd < 0 ? 0 : fd;
 }
 
+void rates_follow(struct bot *b, const struct credentials *c)
+{
+    if (b->rates_fd && !same_channel(b->credentials, c)) rates_close(b);
+}
+
 void rates_close(struct bot *b)
 {
     if (b->rates_fd) close(b->rates_fd);

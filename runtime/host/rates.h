@@ -3,5 +3,7 @@
 #pragma once
 
 struct bot;
+struct credentials;
 int rates_fd(struct bot *b);     /* made on first use; 0 when it cannot be, and each worker then counts for itself */
+void rates_follow(struct bot *b, const struct credentials *c); /* c comes in place of b's: another channel has its own */
 void rates_close(struct bot *b);

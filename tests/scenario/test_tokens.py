@@ -9,7 +9,7 @@ import os
 import time
 import urllib.parse
 
-from harness import PATIENCE, SECRET, Scenario, main, text, until, user
+from harness import PATIENCE, SECRET, TOKEN, Scenario, main, text, until, user
 
 HEAD = 'local line = require "line"\n'
 ECHO = HEAD + 'line.on("message.text", function(event) event:push(event.message.text) end)\n'
@@ -213,6 +213,22 @@ class Tokens(Scenario):
         server.post(text("third"))
         self.standin.wait_text("again third")
         self.assertEqual(len(self.asked()), before, "a reload of the code keeps the token")
+
+    def test_another_channel_in_env_has_rates_of_its_own(self):
+        """Workers of one channel share their buckets over generations; a channel is told by its secret."""
+        bot = self.folder(ECHO)
+        lines = f"LINE_API_BASE={self.standin.url}\nLINE_CHANNEL_ACCESS_TOKEN={TOKEN}\nLINE_CHANNEL_SECRET="
+        env = {k: v for k, v in self.env().items() if not k.startswith("LINE_")}
+        pages = []
+        bot.write(".env", lines + SECRET)
+        server = self.serve(bot, env=env)
+        for generation, secret in ((1, SECRET), (2, SECRET), (3, "of another channel"), (4, "of another channel")):
+            if generation > 1:
+                bot.replace(".env", f"{lines}{secret}\n# {generation}\n")
+            server.wait_generation(generation)
+            until(lambda: len(server.workers()) == 1, "the worker before to leave")
+            pages.append(os.stat(f"/proc/{server.workers()[0]}/fd/5").st_ino)
+        self.assertEqual([pages[0] == pages[1], pages[1] == pages[2], pages[2] == pages[3]], [True, False, True])
 
 
 class Command(Scenario):
