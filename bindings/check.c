@@ -20,7 +20,6 @@
 #define TEXT_SIZE 400
 
 struct report {
-    const char *where; /* of the script's call */
     char text[LIMIT_ERROR_TEXT];
     size_t used;
 };
@@ -42,8 +41,10 @@ static void put_where(struct check *c, const struct at *at, int idx, char *ret, 
 {
     bool known = idx && built_where(c->L, idx);
     for (; at && !known; at = at->outer) known = at->idx && built_where(c->L, at->idx);
-    snprintf(ret, n, "%s", known ? lua_tostring(c->L, -1) : c->report->where);
-    if (known) lua_pop(c->L, 1);
+    if (!known && c->where) lua_pushstring(c->L, c->where);
+    else if (!known) task_push_where(c->L);
+    snprintf(ret, n, "%s", lua_tostring(c->L, -1));
+    lua_pop(c->L, 1);
 }
 
 LJMP void check_complain(struct check *c, const struct at *at, int idx, const char *fmt, ...)
@@ -86,19 +87,33 @@ static bool noticed(const char *kind, const char *name)
     return false;
 }
 
-static void notice(const struct schema_kind *k, const struct at *at, const char *sort, const char *name)
+/* A line in the log with all that leads to the script. */
+static void warn(const char *text, const char *where)
+{
+    const struct worker *w = worker_get();
+    const struct task *t = task_current();
+    struct str none = {0, 0};
+    LOG(WARN, text, F_STR("bot", w->bot), F_INT("generation", w->generation), F_STR("at", where),
+        F_VIEW("event", t ? task_event_id(t) : none), F_VIEW("chat", t ? task_chat(t) : none));
+}
+
+/* idx: the object with the name that is not known. */
+static void notice(struct check *c, const struct schema_kind *k, const struct at *at, int idx, const char *sort,
+                   const char *name)
 {
     const char *names[SCHEMA_FIELDS + 1];
-    char path[PATH_SIZE] = "", text[TEXT_SIZE + PATH_SIZE], quoted[100];
+    char path[PATH_SIZE] = "", where[256], text[TEXT_SIZE + PATH_SIZE], quoted[100];
     unsigned n = k->variants ? k->variants_n : k->fields_n;
     if (noticed(k->name, name)) return;
     for (unsigned i = 0; i < n; i++) names[i] = k->variants ? k->variants[i].type : k->fields[i].name;
     const char *near = near_name(name, names, n);
+    luaL_checkstack(c->L, 4, NULL);
+    put_where(c, at, idx, where, sizeof where);
     put_path(at, path, sizeof path);
     schema_quote((struct str){name, strlen(name)}, quoted, sizeof quoted);
     snprintf(text, sizeof text, "%s: unknown %s %s%s%s%s; it goes to LINE as it is", path, sort, quoted,
              near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
-    LOG(WARN, text, F_STR("bot", worker_get()->bot));
+    warn(text, where);
 }
 
 /* ---- values ---- */
@@ -289,7 +304,7 @@ static void walk_in_memory_order(struct check *c, struct check_object *o, struct
         int i = key ? schema_field(o->kind, key, n) : -1;
         if (i >= 0) walk_field(c, o, here, i, top + 2, place);
         else if (!key) c->errors++; /* the second walk says it */
-        else if (!(n == 4 && memcmp(key, "type", 4) == 0)) notice(o->kind, o->at, "field", key);
+        else if (!(n == 4 && memcmp(key, "type", 4) == 0)) notice(c, o->kind, o->at, o->idx, "field", key);
         lua_settop(L, top + 1);
         if (goes_on(c)) continue;
         lua_settop(L, top);
@@ -371,7 +386,7 @@ static void walk_kind(struct check *c, const struct schema_kind *k, const struct
             const struct schema_variant *v = schema_variant(k, name, n);
             lua_pop(L, 1); /* the table keeps it */
             c->bytes += n + 10;
-            if (!v) notice(k, at, "type", name);
+            if (!v) notice(c, k, at, idx, "type", name);
             else if (place && !(v->places & place)) check_complain(c, &type_at, 0, "\"%s\" cannot stand here", v->type);
             else walk_object(c, v->of, at, idx, place);
         } else {
@@ -416,26 +431,26 @@ static void run(struct check *c, const struct schema_kind *k, bool list, int idx
 LJMP static void report(lua_State *L, const struct schema_kind *k, bool list, int idx, const char *path, const char *what,
                         const char *where, bool raise)
 {
-    struct report r = {.where = where};
-    struct check c = {.L = L, .report = &r, .type_idx = lua_gettop(L)};
+    struct report r = {.used = 0};
+    struct check c = {.L = L, .report = &r, .where = where, .type_idx = lua_gettop(L)};
     char here[256], all[LIMIT_ERROR_TEXT + 512];
     if (!where) {
         task_push_where(L);
         snprintf(here, sizeof here, "%s", lua_tostring(L, -1));
         lua_pop(L, 1);
-        r.where = here;
+        c.where = here;
     }
     run(&c, k, list, idx, path);
     if (c.errors <= 1) {
         snprintf(all, sizeof all, "%s", r.text);
     } else {
         bool more = c.errors > ERRORS_SHOWN;
-        snprintf(all, sizeof all, "%s: %s: %u%s errors\n%s", r.where, what, c.errors,
+        snprintf(all, sizeof all, "%s: %s: %u%s errors\n%s", c.where, what, c.errors,
                  c.errors >= ERRORS_COUNTED ? " or more" : "", r.text);
         if (more) snprintf(all + strlen(all), sizeof all - strlen(all), "\nand %u more", c.errors - ERRORS_SHOWN);
     }
     if (!raise) {
-        LOG(WARN, all, F_STR("bot", worker_get()->bot));
+        warn(all, c.where);
         return;
     }
     lua_pushstring(L, all);
@@ -453,7 +468,7 @@ LJMP void message_check_at(lua_State *L, const char *kind, int idx, const char *
     luaL_checkstack(L, LUA_MINSTACK, "check");
     idx = lua_absindex(L, idx);
     lua_pushliteral(L, "type");
-    struct check c = {.L = L, .type_idx = lua_gettop(L)};
+    struct check c = {.L = L, .where = where, .type_idx = lua_gettop(L)};
     run(&c, k, list, idx, path);
     if (c.errors) report(L, k, list, idx, path, what, where, mode == MODE_STRICT);
     lua_pop(L, 1);

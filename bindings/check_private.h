@@ -17,6 +17,7 @@ struct report; /* the errors as text */
 struct check {
     lua_State *L;
     struct report *report;  /* NULL in the first, fast walk, which stops at the first error and only counts it */
+    const char *where;      /* the script's call, for what no builder made; NULL: where the script is now */
     unsigned errors;
     int type_idx;           /* stack index of the string "type" */
     unsigned depth;

@@ -71,6 +71,9 @@ line.push("U1", line.flex("Menu", line.flex.bubble{body = body}))"""
                          ['messages[1]: unknown field "shimmer"; it goes to LINE as it is'])
         self.assertEqual([line for line in told if "hologram" in line],
                          ['messages[2]: unknown type "hologram"; it goes to LINE as it is'])
+        told = server.logs(level="warn")
+        self.assertEqual({entry.get("at") for entry in told}, {"bot.lua:4"}, "as errors have it")
+        self.assertTrue(all(entry.get("event") and entry.get("chat") and entry.get("generation") for entry in told), told)
 
     def test_other_bodies(self):
         told, _ = self.told("""line.create_rich_menu{size = {width = 1000, height = 900}, selected = true,
