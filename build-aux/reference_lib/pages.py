@@ -341,7 +341,8 @@ def functions_page(model):
             if name.startswith(prefix):
                 out += ["", f"## {name}", "", *prose(sentence(about))]
     out += ["", "# errors", "", *prose("What is raised for LINE's refusals is an [error](#error), and for a misuse a text that begins "
-                                       "with the script's line."), "", "# Tables", "",
+                                       "with the script's line. `pcall` gives either; an editor takes what it gives for the "
+                                       "result, unless `---@type boolean, any` stands above."), "", "# Tables", "",
             *prose("What functions take as options, and give back, that is not LINE's.")]
     for name in re.findall(r"---@class line\.(\w+)", model.own):
         out += ["", f"## {name}", "", *own_class(model, f"line.{name}")]

@@ -142,10 +142,10 @@ def event_type(name):
 
 
 def overloads(model):
-    yield '---@overload fun(selector: "*", fn: fun(event: line.event, next: line.next))'
+    yield '---@overload fun(selector: "*", fn: fun(event: line.event, next: line.next): any)'
     for name in model.events:
         # By its alias: of literals in an overload the server (3.19) considers the first alone.
-        yield f"---@overload fun(selector: line.selector.{name}, fn: fun(event: {event_type(name)}, next: line.next))"
+        yield f"---@overload fun(selector: line.selector.{name}, fn: fun(event: {event_type(name)}, next: line.next): any)"
 
 
 def events_file(model):
@@ -229,6 +229,8 @@ def operations_file(model):
         out += [*prose(sentence(o["about"])), "---", f"---https://developers.line.biz/en/reference/{o['page']}"]
         needed = any(f.get("required") for f in o["fields"])
         given = f"line.fields.{o['name']}" if o["fields"] else "{}"
+        if o["kind"]:
+            given += f"|line.{o['kind']}"  # as its builder makes it
         natural = next((f for f in o["fields"] if f["name"] == o["natural"]), None)
         if natural:
             given = f"{model.operation_type(o, natural)}|{given}"

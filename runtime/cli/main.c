@@ -34,7 +34,7 @@ const struct command commands[] = {
      "Without arguments it lists the operations; `moonline call OPERATION --help` shows the fields of one.\n\n"
      "  moonline call get_profile userId=U4af4980629…\n"
      "  moonline call push_message to=U4af… messages:='[{\"type\":\"text\",\"text\":\"hi\"}]'\n"
-     "  moonline call set_rich_menu_image richMenuId=richmenu-88c0… body=@menu.png\n"
+     "  moonline call set_rich_menu_image richMenuId=richmenu-88c0… image=@menu.png\n"
      "  moonline call get_message_content messageId=4448… >photo.jpg\n\n"
      "FIELD=VALUE is text (numbers and true or false where the field is one), FIELD:=JSON any value, FIELD=@PATH a file.\n"
      "Credentials come from the environment, or from a .env in the current folder.",

@@ -275,47 +275,47 @@ function line.richmenu(menu) end
 ---next). An unknown type is accepted with a warning: LINE may have added it. Raises for what is no selector, and
 ---once the bot has loaded. Does not wait.
 ---@param selector line.selector
----@param fn fun(event: line.event, next: line.next)
----@overload fun(selector: "*", fn: fun(event: line.event, next: line.next))
----@overload fun(selector: line.selector.message, fn: fun(event: line.event.message, next: line.next))
----@overload fun(selector: line.selector.message.text, fn: fun(event: line.event.message.text, next: line.next))
----@overload fun(selector: line.selector.message.image, fn: fun(event: line.event.message.image, next: line.next))
----@overload fun(selector: line.selector.message.video, fn: fun(event: line.event.message.video, next: line.next))
----@overload fun(selector: line.selector.message.audio, fn: fun(event: line.event.message.audio, next: line.next))
----@overload fun(selector: line.selector.message.file, fn: fun(event: line.event.message.file, next: line.next))
----@overload fun(selector: line.selector.message.location, fn: fun(event: line.event.message.location, next: line.next))
----@overload fun(selector: line.selector.message.sticker, fn: fun(event: line.event.message.sticker, next: line.next))
----@overload fun(selector: line.selector.messageEdited, fn: fun(event: line.event.messageEdited, next: line.next))
----@overload fun(selector: line.selector.unsend, fn: fun(event: line.event.unsend, next: line.next))
----@overload fun(selector: line.selector.follow, fn: fun(event: line.event.follow, next: line.next))
----@overload fun(selector: line.selector.unfollow, fn: fun(event: line.event.unfollow, next: line.next))
----@overload fun(selector: line.selector.join, fn: fun(event: line.event.join, next: line.next))
----@overload fun(selector: line.selector.leave, fn: fun(event: line.event.leave, next: line.next))
----@overload fun(selector: line.selector.memberJoined, fn: fun(event: line.event.memberJoined, next: line.next))
----@overload fun(selector: line.selector.memberLeft, fn: fun(event: line.event.memberLeft, next: line.next))
----@overload fun(selector: line.selector.postback, fn: fun(event: line.event.postback, next: line.next))
----@overload fun(selector: line.selector.videoPlayComplete, fn: fun(event: line.event.videoPlayComplete, next: line.next))
----@overload fun(selector: line.selector.beacon, fn: fun(event: line.event.beacon, next: line.next))
----@overload fun(selector: line.selector.accountLink, fn: fun(event: line.event.accountLink, next: line.next))
----@overload fun(selector: line.selector.membership, fn: fun(event: line.event.membership, next: line.next))
----@overload fun(selector: line.selector.module, fn: fun(event: line.event.module, next: line.next))
----@overload fun(selector: line.selector.activated, fn: fun(event: line.event.activated, next: line.next))
----@overload fun(selector: line.selector.deactivated, fn: fun(event: line.event.deactivated, next: line.next))
----@overload fun(selector: line.selector.botSuspended, fn: fun(event: line.event.botSuspended, next: line.next))
----@overload fun(selector: line.selector.botResumed, fn: fun(event: line.event.botResumed, next: line.next))
----@overload fun(selector: line.selector.delivery, fn: fun(event: line.event.delivery, next: line.next))
+---@param fn fun(event: line.event, next: line.next): any
+---@overload fun(selector: "*", fn: fun(event: line.event, next: line.next): any)
+---@overload fun(selector: line.selector.message, fn: fun(event: line.event.message, next: line.next): any)
+---@overload fun(selector: line.selector.message.text, fn: fun(event: line.event.message.text, next: line.next): any)
+---@overload fun(selector: line.selector.message.image, fn: fun(event: line.event.message.image, next: line.next): any)
+---@overload fun(selector: line.selector.message.video, fn: fun(event: line.event.message.video, next: line.next): any)
+---@overload fun(selector: line.selector.message.audio, fn: fun(event: line.event.message.audio, next: line.next): any)
+---@overload fun(selector: line.selector.message.file, fn: fun(event: line.event.message.file, next: line.next): any)
+---@overload fun(selector: line.selector.message.location, fn: fun(event: line.event.message.location, next: line.next): any)
+---@overload fun(selector: line.selector.message.sticker, fn: fun(event: line.event.message.sticker, next: line.next): any)
+---@overload fun(selector: line.selector.messageEdited, fn: fun(event: line.event.messageEdited, next: line.next): any)
+---@overload fun(selector: line.selector.unsend, fn: fun(event: line.event.unsend, next: line.next): any)
+---@overload fun(selector: line.selector.follow, fn: fun(event: line.event.follow, next: line.next): any)
+---@overload fun(selector: line.selector.unfollow, fn: fun(event: line.event.unfollow, next: line.next): any)
+---@overload fun(selector: line.selector.join, fn: fun(event: line.event.join, next: line.next): any)
+---@overload fun(selector: line.selector.leave, fn: fun(event: line.event.leave, next: line.next): any)
+---@overload fun(selector: line.selector.memberJoined, fn: fun(event: line.event.memberJoined, next: line.next): any)
+---@overload fun(selector: line.selector.memberLeft, fn: fun(event: line.event.memberLeft, next: line.next): any)
+---@overload fun(selector: line.selector.postback, fn: fun(event: line.event.postback, next: line.next): any)
+---@overload fun(selector: line.selector.videoPlayComplete, fn: fun(event: line.event.videoPlayComplete, next: line.next): any)
+---@overload fun(selector: line.selector.beacon, fn: fun(event: line.event.beacon, next: line.next): any)
+---@overload fun(selector: line.selector.accountLink, fn: fun(event: line.event.accountLink, next: line.next): any)
+---@overload fun(selector: line.selector.membership, fn: fun(event: line.event.membership, next: line.next): any)
+---@overload fun(selector: line.selector.module, fn: fun(event: line.event.module, next: line.next): any)
+---@overload fun(selector: line.selector.activated, fn: fun(event: line.event.activated, next: line.next): any)
+---@overload fun(selector: line.selector.deactivated, fn: fun(event: line.event.deactivated, next: line.next): any)
+---@overload fun(selector: line.selector.botSuspended, fn: fun(event: line.event.botSuspended, next: line.next): any)
+---@overload fun(selector: line.selector.botResumed, fn: fun(event: line.event.botResumed, next: line.next): any)
+---@overload fun(selector: line.selector.delivery, fn: fun(event: line.event.delivery, next: line.next): any)
 function line.on(selector, fn) end
 
 ---Text messages that match a Lua pattern. fn(event, capture, …, next); without captures the whole match is handed
 ---over. Raises for a malformed pattern, and once the bot has loaded. Does not wait.
 ---@param pattern string
----@param fn fun(event: line.event.message.text, ...: any)
+---@param fn fun(event: line.event.message.text, ...: any): any
 function line.hear(pattern, fn) end
 
 ---Postbacks whose data is `name` or `name?key=value&…`. fn(event, args, next), args a table of decoded values by
 ---key. Raises for a name with ? or &, and once the bot has loaded. Does not wait.
 ---@param name string
----@param fn fun(event: line.event.postback, args: table<string, string>, next: line.next)
+---@param fn fun(event: line.event.postback, args: table<string, string>, next: line.next): any
 function line.postback(name, fn) end
 
 ---Answers an event by its reply token, at once; event:reply is the usual way. Free of charge. Returns

@@ -851,7 +851,7 @@ function line.test_webhook_endpoint(fields, options) end
 ---Make a rich menu; it needs an image before it can be shown (set_rich_menu_image).
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#create-rich-menu
----@param fields line.fields.create_rich_menu
+---@param fields line.fields.create_rich_menu|line.richmenu
 ---@param options? line.call_options
 ---@return line.richmenu_id
 ---@return string? request_id
@@ -860,7 +860,7 @@ function line.create_rich_menu(fields, options) end
 ---Have LINE check a rich menu, without making it.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#validate-rich-menu-object
----@param fields line.fields.validate_rich_menu_object
+---@param fields line.fields.validate_rich_menu_object|line.richmenu
 ---@param options? line.call_options
 ---@return true
 ---@return string? request_id
@@ -940,7 +940,7 @@ function line.cancel_default_rich_menu(fields, options) end
 ---Give a rich menu a name that tabs can switch to.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#create-rich-menu-alias
----@param fields line.fields.create_rich_menu_alias
+---@param fields line.fields.create_rich_menu_alias|line.richmenu_alias
 ---@param options? line.call_options
 ---@return true
 ---@return string? request_id
@@ -958,7 +958,7 @@ function line.get_rich_menu_alias(fields, options) end
 ---Let an alias stand for another rich menu.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#update-rich-menu-alias
----@param fields line.fields.update_rich_menu_alias
+---@param fields line.fields.update_rich_menu_alias|line.richmenu_alias
 ---@param options? line.call_options
 ---@return true
 ---@return string? request_id
@@ -1012,7 +1012,7 @@ function line.link_rich_menu_id_to_user(fields, options) end
 ---Show a rich menu to up to 500 users, some seconds later.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#link-rich-menu-to-users
----@param fields line.fields.link_rich_menu_id_to_users
+---@param fields line.fields.link_rich_menu_id_to_users|line.richmenu_bulk
 ---@param options? line.call_options
 ---@return true
 ---@return string? request_id
@@ -1021,7 +1021,7 @@ function line.link_rich_menu_id_to_users(fields, options) end
 ---Take the rich menu of their own from up to 500 users.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#unlink-rich-menu-from-users
----@param fields line.fields.unlink_rich_menu_id_from_users
+---@param fields line.fields.unlink_rich_menu_id_from_users|line.richmenu_bulk
 ---@param options? line.call_options
 ---@return true
 ---@return string? request_id
@@ -1031,7 +1031,7 @@ function line.unlink_rich_menu_id_from_users(fields, options) end
 ---get_rich_menu_batch_progress.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#batch-control-rich-menus-of-users
----@param fields line.fields.rich_menu_batch
+---@param fields line.fields.rich_menu_batch|line.richmenu_batch
 ---@param options? line.call_options
 ---@return true
 ---@return string? request_id
@@ -1040,7 +1040,7 @@ function line.rich_menu_batch(fields, options) end
 ---Have LINE check a batch of rich menu operations, without running it.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#validate-batch-control-rich-menus-request
----@param fields line.fields.validate_rich_menu_batch_request
+---@param fields line.fields.validate_rich_menu_batch_request|line.richmenu_batch
 ---@param options? line.call_options
 ---@return true
 ---@return string? request_id
@@ -1058,7 +1058,7 @@ function line.get_rich_menu_batch_progress(fields, options) end
 ---Make an audience of user ids or IFAs; ready some time later.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#create-upload-audience-group
----@param fields line.fields.create_audience_group
+---@param fields line.fields.create_audience_group|line.audience_upload
 ---@param options? line.call_options
 ---@return line.new_audience
 ---@return string? request_id
@@ -1067,7 +1067,7 @@ function line.create_audience_group(fields, options) end
 ---Add user ids or IFAs to an audience.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#update-upload-audience-group
----@param fields line.fields.add_audience_to_audience_group
+---@param fields line.fields.add_audience_to_audience_group|line.audience_add
 ---@param options? line.call_options
 ---@return true
 ---@return string? request_id
@@ -1094,7 +1094,7 @@ function line.add_user_ids_to_audience(fields, options) end
 ---Make an audience of those who opened a link of an earlier broadcast or narrowcast.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#create-click-audience-group
----@param fields line.fields.create_click_based_audience_group
+---@param fields line.fields.create_click_based_audience_group|line.audience_click
 ---@param options? line.call_options
 ---@return line.new_audience
 ---@return string? request_id
@@ -1103,7 +1103,7 @@ function line.create_click_based_audience_group(fields, options) end
 ---Make an audience of those who saw an earlier broadcast or narrowcast.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#create-imp-audience-group
----@param fields line.fields.create_imp_based_audience_group
+---@param fields line.fields.create_imp_based_audience_group|line.audience_impression
 ---@param options? line.call_options
 ---@return line.new_audience
 ---@return string? request_id
@@ -1265,7 +1265,7 @@ function line.list_coupon(fields, options) end
 ---Make a coupon; it cannot be changed afterwards.
 ---
 ---https://developers.line.biz/en/reference/messaging-api/#create-coupon
----@param fields line.fields.create_coupon
+---@param fields line.fields.create_coupon|line.coupon
 ---@param options? line.call_options
 ---@return line.coupon_id
 ---@return string? request_id

@@ -170,6 +170,17 @@ class Live(Scenario):
         pages = "".join(read(p) for p in glob.glob(os.path.join(ROOT, "docs/reference/*.md")))
         self.assertEqual({n for n in live if f"## {n}\n" not in pages and f"`{n}`" not in pages}, set(), "on no page")
 
+    def test_fields_that_the_help_shows_exist(self):
+        fields = {o["name"]: {f["name"] for f in o["fields"]} for o in json.loads(
+            subprocess.run([ROWS], capture_output=True, text=True, check=True).stdout)["operations"]}
+        shown = re.findall(r"moonline call (\w+) (.*=.*)", read("docs/reference/command-line.md"))
+        self.assertGreater(len(shown), 2)
+        for operation, words in shown:
+            self.assertEqual(set(re.findall(r"(?:^| )(\w+):?=", words)) - fields[operation], set(), operation)
+
+    def test_the_bot_that_the_types_are_tried_on_loads(self):
+        self.command("check", self.folder(read("tests/scenario/bots/day.lua")).path)
+
     def test_methods_of_the_types_are_those_of_events_and_contents(self):
         typed = set(re.findall(r"^function has_\w+:(\w+)\(", types()["events.lua"], re.M))
         sources = "".join(read(p) for p in glob.glob(os.path.join(ROOT, "scripts/line/*.lua")))
@@ -199,22 +210,30 @@ class Server(unittest.TestCase):
             self.assertEqual(self.problems(os.path.join(ROOT, folder)), {})
 
     @unittest.skipUnless(SERVER, "lua-language-server is not installed")
+    def test_it_finds_nothing_in_what_bots_write_in_a_day(self):
+        self.assertEqual(self.problems(self.folder(read("tests/scenario/bots/day.lua"))), {})
+
+    @unittest.skipUnless(SERVER, "lua-language-server is not installed")
     def test_it_finds_mistakes(self):
-        scratch = self.enterContext(tempfile.TemporaryDirectory())
-        with open(f"{scratch}/.luarc.json", "w", encoding="utf-8") as f:
-            json.dump({**json.loads(read("examples/.luarc.json")), "workspace.library": [f"{ROOT}/scripts/types"]}, f)
-        with open(f"{scratch}/bot.lua", "w", encoding="utf-8") as f:
-            f.write('local line = require "line"\n'
+        found = self.problems(self.folder('local line = require "line"\n'
                     'line.on("follow", function(event) event:content() end)\n'
                     'line.on("message.sticker@group", function(event) print(event.message.stickerid) end)\n'
                     'line.sticker("1", true)\n'
                     'line.get_profile()\n'
-                    'line.replie("token", "hello")\n')
-        found = self.problems(scratch)
+                    'line.replie("token", "hello")\n'))
         self.assertEqual([(p["range"]["start"]["line"] + 1, p["code"]) for p in sorted(
             found[next(iter(found))], key=lambda p: p["range"]["start"]["line"])],
             [(2, "undefined-field"), (3, "undefined-field"), (4, "param-type-mismatch"), (5, "missing-parameter"),
              (6, "undefined-field")])
+
+    def folder(self, source):
+        """A folder with a bot and the way to the types."""
+        scratch = self.enterContext(tempfile.TemporaryDirectory())
+        settings = {**json.loads(read("examples/.luarc.json")), "workspace.library": [f"{ROOT}/scripts/types"]}
+        for name, text_of_file in ((".luarc.json", json.dumps(settings)), ("bot.lua", source)):
+            with open(f"{scratch}/{name}", "w", encoding="utf-8") as f:
+                f.write(text_of_file)
+        return scratch
 
     def problems(self, folder):
         """{uri: problems} of a folder."""
