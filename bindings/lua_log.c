@@ -85,7 +85,7 @@ LJMP static void write_line(lua_State *L, enum log_level level, const char *mess
         while (n < OWN_FIELDS + FIELDS_MOST && lua_next(L, fields)) {
             const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
             if (!key) luaL_error(L, "log: fields have names, as in log.info(text, {name = value})");
-            if (is_own(key)) luaL_error(L, "log: every line has a field '%s' already; give yours another name", key);
+            else if (is_own(key)) luaL_error(L, "log: every line has a field '%s' already; give yours another name", key);
             all[n++] = field_of(L, key);
             lua_insert(L, -2); /* what it borrows stays below the key */
         }
