@@ -42,6 +42,8 @@ static int issue(const struct options *o, const struct credentials *c)
     char error[512];
     if (!*c->channel_id)
         return fail("issue", "LINE_CHANNEL_ID is not set; a long-lived token is issued on the channel's page of the console");
+    if (!*c->secrets && !c->assertion_key)
+        return fail("issue", "LINE_CHANNEL_SECRET is not set, nor LINE_ASSERTION_KEY; a token is issued with one of them");
     if (token_issue(c, &a, error, sizeof error)) {
         token_answer_free(&a);
         return fail("issue", error);
@@ -112,7 +114,7 @@ static int make_worthless(const struct options *o, const struct credentials *c)
     const char *secrets = c->secrets;
     auto_free char *token = given(c);
     if (!token) return fail("revoke", "which? set LINE_CHANNEL_ACCESS_TOKEN, or write the token to standard input");
-    for (int v21 = *c->channel_id ? 1 : 0; v21 >= 0 && result == EXIT_DONE; v21--) {
+    for (int v21 = *c->channel_id && *secrets ? 1 : 0; v21 >= 0 && result == EXIT_DONE; v21--) {
         auto_free char *url = mem_printf("%s%s", c->api_base, v21 ? "/oauth2/v2.1/revoke" : "/v2/oauth/revoke");
         buf_clear(&form), buf_clear(&answer);
         if (v21) {
@@ -166,7 +168,7 @@ int command_token(const struct options *o, const char *const *args, int n)
     if (!dir) return command_usage("token", "%s: %s", args[1], strerror(errno));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(args[0], rows[i].name) != 0) continue;
-        struct credentials *c = credentials_read(dir, "token", error, sizeof error);
+        struct credentials *c = credentials_read(dir, NULL, error, sizeof error);
         if (!c) return fail(args[0], error);
         int status = rows[i].run(o, c);
         credentials_unref(c);

@@ -100,29 +100,31 @@ struct credentials *credentials_read(const char *dir, const char *name, char *er
         if (value && *value) take(values, names[i], value);
     }
     struct signature_keys *keys = NULL;
-    if (r == 0 || r == ERR_NOTFOUND) {
+    bool ok = r == 0 || r == ERR_NOTFOUND;
+    if (ok) {
         keys = values[SECRET] ? split_secrets(values[SECRET]) : NULL;
-        if (!keys)
+        ok = keys || !name;
+        if (!ok)
             snprintf(error, n, "no channel secret for bot %s: set LINE_CHANNEL_SECRET in the environment or in %s "
                                "(the secret is on the Basic settings tab of the channel in the LINE Developers Console)", name, file);
     }
     const char *id = values[CHANNEL_ID] ? values[CHANNEL_ID] : "", *given = values[TOKEN] ? values[TOKEN] : "";
     struct jwt_key *key = NULL;
-    if (keys && values[ASSERTION_KEY] && *values[ASSERTION_KEY]) {
+    if (ok && values[ASSERTION_KEY] && *values[ASSERTION_KEY]) {
         key = assertion_key(dir, values[ASSERTION_KEY], id, error, n);
-        if (!key && !*given) signature_keys_free(keys), keys = NULL; /* with a token it is needed by commands only */
+        if (!key && !*given) ok = false, signature_keys_free(keys); /* with a token it is needed by commands only */
     }
     struct credentials *c = NULL;
-    if (keys) {
+    if (ok) {
         c = mem_zalloc(sizeof *c);
         c->refs = 1;
         c->keys = keys;
-        c->secrets = mem_strdup(values[SECRET]);
+        c->secrets = mem_strdup(keys ? values[SECRET] : "");
         c->token = mem_strdup(given);
         c->kind = *given ? TOKEN_STATIC : key ? TOKEN_ASSERTED : *id ? TOKEN_STATELESS : TOKEN_STATIC;
         c->assertion_key = key;
         c->channel_id = mem_strdup(id);
-        c->channel = mem_strdup(values[CHANNEL_ID] ? values[CHANNEL_ID] : name);
+        c->channel = mem_strdup(values[CHANNEL_ID] ? values[CHANNEL_ID] : name ? name : "");
         c->api_base = credentials_base(values[API_BASE], NULL, "https://api.line.me");
         c->data_api_base = credentials_base(values[DATA_API_BASE], values[API_BASE], "https://api-data.line.me");
         c->manager_api_base = credentials_base(values[MANAGER_API_BASE], values[API_BASE], "https://manager.line.biz");

@@ -7,8 +7,8 @@
 
 struct credentials {
     int refs;
-    struct signature_keys *keys;
-    char *secrets;            /* as they were given, comma-separated */
+    struct signature_keys *keys; /* NULL without a secret */
+    char *secrets;            /* as they were given, comma-separated; "" without one */
     char *token, *channel, *api_base, *data_api_base; /* token may be ""; channel is what retry keys are derived from */
     enum token_kind kind;     /* where access tokens come from: LINE_CHANNEL_ACCESS_TOKEN, else the key file, else id and secret */
     char *channel_id;         /* "" when it was not given; then kind is TOKEN_STATIC */
@@ -16,7 +16,8 @@ struct credentials {
     char *manager_api_base;
 };
 
-/* dir: where .env is looked for. name: the bot's, the channel of last resort. NULL with one line in error. Every secret
+/* dir: where .env is looked for. name: the bot's, the channel of last resort; NULL: no bot, which may do without the
+ * channel secret. NULL with one line in error. Every secret
  * is registered with log_secret. */
 struct credentials *credentials_read(const char *dir, const char *name, char *error, size_t n);
 /* One secret after the other: *at begins with c->secrets; NULL in the end. */

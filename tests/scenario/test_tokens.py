@@ -279,6 +279,14 @@ class Command(Scenario):
         self.assertEqual(done.stdout.strip(), self.standin.issued[0])
         self.assertIn(SECRET, self.standin.find("v3/token")[1].body.decode())
 
+    def test_no_secret_is_needed_to_look_at_a_token(self):
+        env = self.env()
+        del env["LINE_CHANNEL_SECRET"]
+        self.assertIn("valid: channel", self.command("token", "verify", env=env).stdout)
+        self.assertEqual(self.command("token", "revoke", env={**env, "LINE_CHANNEL_ID": ID}).stdout, "revoked\n")
+        told = self.command("token", "issue", env={**env, "LINE_CHANNEL_ID": ID}, status=1).stderr
+        self.assertIn("LINE_CHANNEL_SECRET is not set", told)
+
     def test_what_is_missing_is_told(self):
         self.assertIn("LINE_CHANNEL_ID", self.command("token", "issue", status=1).stderr)
         self.assertIn("LINE_ASSERTION_KEY", self.command("token", "list", status=1).stderr)
