@@ -1,6 +1,7 @@
 /* rows: every table that the reference and the editor types are made from, as one JSON object on standard output: operations,
  * kinds (schema.def), events, options, and what LINE sends (answers.def). For build-aux/reference. */
 #include <stdio.h>
+#include <stdlib.h>
 #include "base/json.h"
 #include "base/options_table.h"
 #include "line/operations.h"
@@ -35,6 +36,15 @@ static void number(const char *key, double value)
     buf_printf(&out, "%.17g", value);
 }
 
+/* A word of an enum's list; one that has none ends the program: the list here is to follow the enum. */
+#define WORD_OF(list, i) word_of(list, sizeof(list) / sizeof *(list), (unsigned)(i), #list)
+static const char *word_of(const char *const *list, size_t n, unsigned i, const char *what)
+{
+    if (i < n && list[i]) return list[i];
+    fprintf(stderr, "rows: number %u has no word among the %s\n", i, what);
+    exit(1);
+}
+
 /* A new entry of a list. */
 static void open_entry(void)
 {
@@ -59,8 +69,8 @@ static void put_operations(void)
     for (unsigned i = 0; i < operations_n; i++) {
         const struct operation *o = &operations[i];
         open_entry();
-        text("name", o->name), text("verb", o->verb), text("host", hosts[o->host]), text("path", o->path);
-        text("body", bodies[o->body]), text("answer", answers[o->answer]), text("auth", auths[o->auth]);
+        text("name", o->name), text("verb", o->verb), text("host", WORD_OF(hosts, o->host)), text("path", o->path);
+        text("body", WORD_OF(bodies, o->body)), text("answer", WORD_OF(answers, o->answer)), text("auth", WORD_OF(auths, o->auth));
         text("natural", o->natural), text("about", o->about), text("page", o->page), text("kind", operation_kind(i));
         flag("retry_key", o->retry_key);
         number("calls", o->limit.calls), number("seconds", o->limit.seconds);
@@ -69,7 +79,7 @@ static void put_operations(void)
         const struct operation_field *f = operation_fields(i, &n);
         for (; n > 0; n--, f++) {
             open_entry();
-            text("name", f->name), text("place", places[f->place]), text("type", field_type_word(f->type));
+            text("name", f->name), text("place", WORD_OF(places, f->place)), text("type", field_type_word(f->type));
             text("kind", f->kind);
             flag("required", f->required);
             if (f->least != FIELD_NO_BOUND) number("least", (double)f->least);
@@ -85,7 +95,11 @@ static void put_operations(void)
 static void put_kinds(void)
 {
     static const char *const types[] = {"string", "integer", "number", "boolean", "object", "array", "map"};
-    static const char *const rules[] = {"", "words", "size", "https", "link", "color", "chars", "ratio", "angle", "share", "label"};
+    static const char *const rules[] = {
+        [RULE_NONE] = "", [RULE_WORDS] = "words", [RULE_SIZE] = "size", [RULE_HTTPS] = "https", [RULE_LINK] = "link",
+        [RULE_COLOR] = "color", [RULE_CHARS] = "chars", [RULE_RATIO] = "ratio", [RULE_ANGLE] = "angle",
+        [RULE_SHARE] = "share", [RULE_LABEL] = "label",
+    };
     unsigned n;
     const struct schema_kind *k = schema_kinds(&n);
     open_list("kinds");
@@ -105,7 +119,7 @@ static void put_kinds(void)
         for (unsigned i = 0; i < k->fields_n; i++) {
             const struct schema_field *f = &k->fields[i];
             open_entry();
-            text("name", f->name), text("type", types[f->type]), text("rule", rules[f->rule]);
+            text("name", f->name), text("type", WORD_OF(types, f->type)), text("rule", WORD_OF(rules, f->rule));
             flag("graphemes", f->count == COUNT_GRAPHEMES), flag("required", f->required), flag("limited", f->limited);
             number("min", f->min), number("max", f->max), number("units", f->units), number("place", f->place);
             text("words", f->words), text("kind", f->kind), text("about", f->about);
@@ -157,7 +171,7 @@ static void put_options(void)
     for (size_t i = 0; i < option_rows_n; i++) {
         const struct option_row *r = &option_rows[i];
         open_entry();
-        text("name", r->name), text("type", types[r->type]), text("value", r->value), text("choices", r->choices);
+        text("name", r->name), text("type", WORD_OF(types, r->type)), text("value", r->value), text("choices", r->choices);
         number("least", (double)r->least), number("most", (double)r->most);
         text("commands", r->commands), text("arg", r->arg), text("help", r->help);
         buf_putc(&out, '}');
