@@ -103,6 +103,17 @@ static bool open_store(struct host *h, char *error, size_t n)
     return true;
 }
 
+/* An address that cannot be had is told with the option it came from; what is wrong with a certificate names its own. */
+static int open_door(const char *option, struct host *h, const struct http_server_options *how,
+                     const struct http_callbacks *cb, struct http_server **ret, char *error, size_t n)
+{
+    char why[400];
+    int r = http_server_start(h->loop, how, cb, h, ret, why, sizeof why);
+    if (r && *why == '-') snprintf(error, n, "%s", why);
+    else if (r) snprintf(error, n, "%s: %s", option, why);
+    return r;
+}
+
 /* 0, ERR_USAGE for what nobody can listen on as it was asked for, or another code. */
 static int listen_all(struct host *h, char *error, size_t n)
 {
@@ -116,12 +127,12 @@ static int listen_all(struct host *h, char *error, size_t n)
         .max_body = LIMIT_WEBHOOK_BODY, .read_timeout_ms = o->read_timeout, .idle_timeout_ms = o->idle_timeout,
         .tls_cert = *o->tls_cert ? o->tls_cert : NULL, .tls_key = *o->tls_key ? o->tls_key : NULL,
     };
-    int r = http_server_start(h->loop, &public, &ingress_callbacks, h, &h->server, error, n);
+    int r = open_door("--listen", h, &public, &ingress_callbacks, &h->server, error, n);
     if (r) return r;
     struct http_server_options inside = {.max_connections = CONTROL_CONNECTIONS, .max_per_client = CONTROL_CONNECTIONS,
                                          .max_body = 4096, .read_timeout_ms = o->read_timeout, .idle_timeout_ms = o->idle_timeout};
     inside.listen = o->admin;
-    if (*o->admin) r = http_server_start(h->loop, &inside, &admin_listener_callbacks, h, &h->admin, error, n);
+    if (*o->admin) r = open_door("--admin", h, &inside, &admin_listener_callbacks, &h->admin, error, n);
     if (r) return r;
     auto_free char *socket = mem_printf("unix:%s/admin.sock", h->data);
     inside.listen = socket;

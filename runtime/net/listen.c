@@ -24,7 +24,7 @@ union address {
 
 static int usage(char *error, size_t n, const char *spec)
 {
-    snprintf(error, n, "listen address \"%s\" is not ADDRESS:PORT, [IPV6]:PORT or unix:/PATH", spec);
+    snprintf(error, n, "\"%s\" is not ADDRESS:PORT, [IPV6]:PORT or unix:/PATH", spec);
     return ERR_USAGE;
 }
 
@@ -82,7 +82,7 @@ static int open_tcp(struct listener *l, const char *spec, char *error, size_t n)
         if (fd >= 0)
             close(fd);
         if (e == EADDRINUSE)
-            snprintf(error, n, "address %s is in use; give --listen another port", spec);
+            snprintf(error, n, "address %s is in use; give another port", spec);
         else
             snprintf(error, n, "cannot listen on %s: %s", spec, strerror(e));
         return e == EADDRINUSE ? ERR_BUSY : ERR_IO;
@@ -129,7 +129,7 @@ static int open_unix(struct listener *l, const char *spec, char *error, size_t n
         if (fd >= 0)
             close(fd);
         if (e == EADDRINUSE)
-            snprintf(error, n, "address %s is in use; give --listen another path", spec);
+            snprintf(error, n, "address %s is in use; give another path", spec);
         else
             snprintf(error, n, "cannot listen on %s: %s", spec, strerror(e));
         return e == EADDRINUSE ? ERR_BUSY : ERR_IO;

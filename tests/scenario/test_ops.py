@@ -156,6 +156,18 @@ class Health(Scenario):
         server.wait_metric("moonline_events_total", 3, outcome="done")
         self.assertEqual(server.health()[0], 200)
 
+    def test_an_address_that_cannot_be_had_names_its_option(self):
+        bot = self.folder(BOT)
+        taken = f"127.0.0.1:{self.serve(bot).port}"
+        free, used = ("--listen", "127.0.0.1:0"), f"address {taken} is in use; give another port"
+        for options, told in ((("--listen", taken), f"--listen: {used}"),
+                              ((*free, "--admin", taken), f"--admin: {used}"),
+                              (("--listen", "4711"), '--listen: "4711" is not ADDRESS:PORT'),
+                              ((*free, "--admin", "x:y"), '--admin: "x:y" is not ADDRESS:PORT')):
+            done = self.command("run", bot.path, *options, "--data", f"{self.dir}/other", status=None)
+            self.assertIn(done.returncode, (1, 2))
+            self.assertTrue(done.stderr.startswith(f"moonline run: {told}"), done.stderr)
+
     def test_method_not_allowed(self):
         server = self.serve(self.folder(BOT))
         with Connection("127.0.0.1", server.admin_port, PATIENCE) as connection:

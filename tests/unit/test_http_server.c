@@ -242,7 +242,7 @@ TEST(addresses_that_are_not_understood)
         *error = 0;
         if (!CHECK_INT(http_server_start(&loop, &o, &kit_callbacks, &k, &s, error, sizeof error), ERR_USAGE))
             printf("# %s\n", bad[i]);
-        CHECK(strstr(error, "listen address") != NULL);
+        CHECK(strstr(error, "is not ADDRESS:PORT") != NULL);
     }
 }
 
@@ -257,7 +257,7 @@ TEST(an_address_in_use_is_named)
     CHECK(strncmp(address, "127.0.0.1:", 10) == 0 && strtol(address + 10, NULL, 10) > 0);
     o.listen = address;
     CHECK_INT(http_server_start(&loop, &o, &kit_callbacks, &k, &s, error, sizeof error), ERR_BUSY);
-    snprintf(want, sizeof want, "address %s is in use; give --listen another port", address);
+    snprintf(want, sizeof want, "address %s is in use; give another port", address);
     CHECK_STR(error, want);
     struct raw r = raw_connect(address); /* leaves a connection in TIME_WAIT on the server's side */
     raw_puts(&r, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
