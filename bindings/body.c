@@ -154,6 +154,7 @@ static LJMP void put_file(lua_State *L, struct api_call *c, const struct operati
     if (file.bytes.p) http_upload_bytes(&c->upload, file.bytes.p, file.bytes.n);
     else if (http_upload_path(&c->upload, file.path, &why)) call_misuse(L, "%s: %s: %s", what_of(L), file.path, why);
     int64_t n = c->upload.length - before;
+    if (n == 0 || (f->most != FIELD_NO_BOUND && n > f->most)) http_upload_free(&c->upload); /* not when the box is collected */
     if (n == 0) call_misuse(L, "%s: field '%s' is empty", what_of(L), f->name);
     if (f->most != FIELD_NO_BOUND && n > f->most)
         call_misuse(L, "%s: field '%s' has %lld bytes; LINE takes %lld at most", what_of(L), f->name, (long long)n,

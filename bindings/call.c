@@ -57,6 +57,14 @@ void call_free(struct api_call *c)
         free(c);
 }
 
+void call_spent(struct api_call *c)
+{
+    if (c->streaming) return; /* its object may be asked again */
+    http_upload_free(&c->upload);
+    http_call_free(&c->http);
+    buf_free(&c->body);
+}
+
 static int box_gc(lua_State *L)
 {
     struct box *b = lua_touserdata(L, 1);
@@ -394,7 +402,9 @@ void call_stop(struct api_call *c)
 
 static void wait_cancelled(struct wait *w)
 {
-    call_stop((struct api_call *)((char *)w - offsetof(struct api_call, wait)));
+    struct api_call *c = (struct api_call *)((char *)w - offsetof(struct api_call, wait));
+    call_stop(c);
+    call_spent(c);
 }
 
 LJMP int call_wait(lua_State *L, struct api_call *c, lua_KFunction k, lua_KContext ctx)

@@ -70,6 +70,9 @@ LJMP struct api_call *call_box(lua_State *L);
 LJMP struct api_call *call_object(lua_State *L);
 /* The call in the box at idx. */
 struct api_call *call_at(lua_State *L, int idx);
+/* The call has failed or was cancelled, and its box goes to the collector, which sees 8 bytes of it and may be long in
+ * coming: what is large, or a descriptor, goes now. */
+void call_spent(struct api_call *c);
 /* The box at idx has served: its call may be used by the next one. */
 LJMP void call_recycle(lua_State *L, int idx);
 

@@ -177,6 +177,7 @@ LJMP int call_raise(lua_State *L, struct api_call *c, int what, int where)
     if (!lua_isnil(L, -1)) lua_setfield(L, object, "message");
     lua_settop(L, object);
     if (has_status(c) && c->http.status == 400 && lua_istable(L, 1)) message_explain(L, 1, object); /* 1: the fields */
+    call_spent(c);
     return lua_error(L);
 }
 
@@ -189,5 +190,6 @@ LJMP void call_push_json(lua_State *L, struct api_call *c, int what, int where)
     lua_pushvalue(L, -3);
     lua_concat(L, 2);
     lua_setfield(L, -2, "message");
+    call_spent(c);
     lua_error(L);
 }

@@ -201,6 +201,28 @@ class Streams(Scenario):
             assert(n == content:length() and n == content:position() and wrong == 0)
             event:reply(n .. " bytes")""")
 
+    def test_refused_uploads_hold_no_files_until_the_collector_comes(self):
+        server = self.start("""
+            for i = 1, 300 do
+              local ok, e = pcall(line.set_rich_menu_image, {richMenuId = "gone", image = {file = "menu.png"}})
+              assert(not ok and e.status == 404, tostring(e))
+            end
+            event:reply("refused")""", options=["--no-api-rates"])
+        with open(self.bot.file("menu.png"), "wb") as file:
+            file.write(b"\x89PNG\r\n\x1a\n" + bytes(1000))
+        self.media.take = self.refuse
+        self.post(server, "x")
+        self.standin.wait_text("refused")
+        self.assertLess(len(os.listdir(f"/proc/{server.workers()[0]}/fd")), 32)
+
+    @staticmethod
+    def refuse(connection, head, body):
+        length = int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)[1])
+        while len(body) < length:
+            body += connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n")
+        return True
+
     def upload(self, lines):
         """A bot that uploads ids.txt, of so many lines of 34 bytes, as an audience."""
         server = self.start("""

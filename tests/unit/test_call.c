@@ -119,6 +119,7 @@ void budget_check(lua_State *L)
 }
 struct task *task_current(void) { return (struct task *)&worker; }
 struct str task_event_id(const struct task *t) { (void)t; return is_event ? STR("01EVENT") : (struct str){"", 0}; }
+struct str task_chat(const struct task *t) { (void)t; return (struct str){"", 0}; }
 uint32_t task_attempt(const struct task *t) { (void)t; return 1; }
 bool task_rerun(const struct task *t) { (void)t; return is_rerun; }
 void task_next_call(struct task *t, char *ret, size_t n) { (void)t; snprintf(ret, n, "%u", ++calls_made); }
@@ -371,7 +372,9 @@ TEST(misuse_is_told_at_the_callers_line_and_sends_nothing)
         {"op.get_profile(5)", "bot.lua:2: line.get_profile: field 'userId' must be a string, not number"},
         {"op.get_profile('')", "bot.lua:2: line.get_profile: field 'userId' is \"\", which cannot be one"},
         {"op.get_profile('..')", "bot.lua:2: line.get_profile: field 'userId' is \"..\", which cannot be one"},
-        {"op.get_bot_info('x')", "bot.lua:2: line.get_bot_info: takes a table of fields, not string"},
+        {"op.get_bot_info('x')", "bot.lua:2: line.get_bot_info: takes a table of fields, not a string"},
+        {"op.get_group_member_profile('C1')", "bot.lua:2: line.get_group_member_profile: takes a table of fields such as "
+                                              "{groupId = …, userId = …}, not a string"},
         {"op.get_followers{'x'}",
          "bot.lua:2: line.get_followers: takes fields by name, such as {start = …}, not a list"},
         {"op.get_followers{limit = 1.5}",
