@@ -97,6 +97,17 @@ static void warn(const char *text, const char *where)
         F_VIEW("event", t ? task_event_id(t) : none), F_VIEW("chat", t ? task_chat(t) : none));
 }
 
+/* A type that other unions have and this one will hardly get. */
+static bool is_elsewhere(const struct schema_kind *k, const char *type, size_t n)
+{
+    for (const char *p = k->elsewhere; p && *p; p += strspn(p, " ")) {
+        size_t length = strcspn(p, " ");
+        if (length == n && memcmp(p, type, n) == 0) return true;
+        p += length;
+    }
+    return false;
+}
+
 /* idx: the object with the name that is not known. */
 static void notice(struct check *c, const struct schema_kind *k, const struct at *at, int idx, const char *sort,
                    const char *name)
@@ -386,7 +397,8 @@ static void walk_kind(struct check *c, const struct schema_kind *k, const struct
             const struct schema_variant *v = schema_variant(k, name, n);
             lua_pop(L, 1); /* the table keeps it */
             c->bytes += n + 10;
-            if (!v) notice(c, k, at, idx, "type", name);
+            if (!v && is_elsewhere(k, name, n)) check_complain(c, &type_at, 0, "\"%s\" cannot stand here, only %s", name, k->about);
+            else if (!v) notice(c, k, at, idx, "type", name);
             else if (place && !(v->places & place)) check_complain(c, &type_at, 0, "\"%s\" cannot stand here", v->type);
             else walk_object(c, v->of, at, idx, place);
         } else {

@@ -124,13 +124,29 @@ static void check_kinds(lua_State *L, unsigned row, const struct operation_field
     }
 }
 
+/* " such as {groupId = …, userId = …}": the required fields of an operation, nothing when it has none. */
+static void show_shape(const struct operation *o, char *ret, size_t size)
+{
+    unsigned n, shown = 0;
+    const struct operation_field *f = operation_fields((unsigned)(o - operations), &n);
+    size_t used = 0;
+    *ret = '\0';
+    for (unsigned i = 0; i < n && used < size; i++)
+        if (f[i].required)
+            used += (size_t)snprintf(ret + used, size - used, "%s%s = …", shown++ ? ", " : " such as {", f[i].name);
+    if (shown && used < size) snprintf(ret + used, size - used, "}");
+}
+
 /* What stands at ARG_FIELDS becomes the table of fields: the natural value is wrapped, nothing at all is empty. */
 static void settle_fields(lua_State *L, const struct operation *o)
 {
     int t = lua_type(L, ARG_FIELDS);
     if (t == LUA_TTABLE) return;
-    if (t != LUA_TNIL && !*o->natural)
-        call_misuse(L, "%s: takes a table of fields, not %s", lua_tostring(L, ARG_WHAT), luaL_typename(L, ARG_FIELDS));
+    if (t != LUA_TNIL && !*o->natural) {
+        char shape[200];
+        show_shape(o, shape, sizeof shape);
+        call_misuse(L, "%s: takes a table of fields%s, not a %s", lua_tostring(L, ARG_WHAT), shape, luaL_typename(L, ARG_FIELDS));
+    }
     lua_createtable(L, 0, 1);
     if (t != LUA_TNIL) {
         lua_pushvalue(L, ARG_FIELDS);

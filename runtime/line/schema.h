@@ -129,6 +129,7 @@ struct schema_kind {
     unsigned fields_n;
     struct schema_variant *variants; /* of a union; NULL for an object */
     unsigned variants_n;
+    const char *elsewhere;         /* of a union: types of other unions that are surely a mistake here, space-separated */
     enum schema_check check;
     unsigned least, most;          /* entries of a list of this kind, where that is a body's own ("message[]"); 0: any */
     uint64_t required;             /* bit i: field i */

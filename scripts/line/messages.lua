@@ -32,7 +32,9 @@ local function add(what, list, n, m)
     errors.misuse("%s: message %d is a %s; a message is a string or a table%s", what, n, t,
       t == "number" and " (tostring makes a string of it)" or "")
   elseif m.type == nil then
-    errors.misuse("%s: message %d has no type; line.text and the other builders set it", what, n)
+    errors.misuse("%s: message %d has no type; %s", what, n,
+      (m.quickReply or m.items) and "a quick reply belongs to a message: line.text(text, {quickReply = …})"
+        or "line.text and the other builders set it")
   else
     list[n] = m
   end

@@ -75,6 +75,18 @@ line.push("U1", line.flex("Menu", line.flex.bubble{body = body}))"""
         self.assertEqual({entry.get("at") for entry in told}, {"bot.lua:4"}, "as errors have it")
         self.assertTrue(all(entry.get("event") and entry.get("chat") and entry.get("generation") for entry in told), told)
 
+    def test_what_stands_elsewhere_is_no_news_of_line(self):
+        """A type that is known, and surely wrong at its place, is a mistake rather than something LINE has added."""
+        told, _ = self.told("""local flex = line.flex
+            line.push("U1", flex("alt", flex.box("vertical", {})),
+              flex("alt", flex.bubble(flex.box("vertical", {flex.bubble(flex.box("vertical", {}))}))),
+              line.action.uri("label", "https://example.com/"))""")
+        self.assertEqual(told.splitlines()[1:], [
+            'bot.lua:5: messages[1].contents.type: "box" cannot stand here, only a bubble or a carousel of them',
+            'bot.lua:6: messages[2].contents.body.contents[1].type: "bubble" cannot stand here, only a part of a bubble',
+            'bot.lua:7: messages[3].type: "uri" cannot stand here, only a message',
+        ])
+
     def test_other_bodies(self):
         told, _ = self.told("""line.create_rich_menu{size = {width = 1000, height = 900}, selected = true,
               name = "n", chatBarText = "more than fourteen", areas = {}}""")
