@@ -144,8 +144,9 @@ static bool same_origin(const struct credentials *a, const struct credentials *b
 {
     if (a->kind != b->kind || strcmp(a->api_base, b->api_base) != 0) return false;
     if (a->kind == TOKEN_STATIC) return strcmp(a->token, b->token) == 0;
-    /* A key file may have other contents under the same name: ask again. */
-    return a->kind == TOKEN_STATELESS && strcmp(a->channel_id, b->channel_id) == 0 && strcmp(a->secrets, b->secrets) == 0;
+    if (strcmp(a->channel_id, b->channel_id) != 0) return false;
+    /* Each SIGHUP would cost one of the 30 tokens that may live. A key file may have other contents under the same name. */
+    return a->kind == TOKEN_ASSERTED ? jwt_key_same(a->assertion_key, b->assertion_key) : strcmp(a->secrets, b->secrets) == 0;
 }
 
 void token_keeper_use(struct token_keeper *k, struct credentials *c)

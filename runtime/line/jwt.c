@@ -8,6 +8,7 @@
 #include <openssl/param_build.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -163,6 +164,11 @@ struct jwt_key *jwt_key_free(struct jwt_key *k)
 }
 
 const char *jwt_key_id(const struct jwt_key *k) { return k->kid; }
+
+bool jwt_key_same(const struct jwt_key *a, const struct jwt_key *b)
+{
+    return strcmp(a->kid, b->kid) == 0 && EVP_PKEY_eq(a->pkey, b->pkey) == 1;
+}
 
 /* ---- signing ---- */
 

@@ -16,6 +16,8 @@ struct jwt_key *jwt_key_read(struct str jwk, char *error, size_t n);
 struct jwt_key *jwt_key_free(struct jwt_key *k); /* NULL; may be given NULL */
 const char *jwt_key_id(const struct jwt_key *k); /* the kid, "" when the JWK has none */
 
+bool jwt_key_same(const struct jwt_key *a, const struct jwt_key *b); /* numbers and kid */
+
 /* Append header.claims.signature in base64url. header and claims are JSON texts and go in as they are. 0, ERR_TOOBIG,
  * or ERR_SYNTAX when OpenSSL refuses to sign with this key. */
 int jwt_sign(const struct jwt_key *k, struct str header, struct str claims, struct buf *out);

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import signal
 import time
 import urllib.parse
 
@@ -191,6 +192,20 @@ class Tokens(Scenario):
         used = {self.bearer(c).removeprefix("Bearer ") for c in self.standin.find("push")}
         self.assertEqual(used, set(self.standin.issued))
 
+
+    def test_a_hangup_costs_no_further_token_of_the_same_key(self):
+        folder = self.folder(ECHO)
+        folder.write("key.json", json.dumps(KEY))
+        server = self.serve(folder, env=self.by_id(LINE_ASSERTION_KEY="key.json"))
+        self.standin.wait(self.asked, "the first token")
+        for generation, kid, tokens in ((2, KEY["kid"], 1), (3, "another kid", 2)):
+            folder.replace("key.json", json.dumps({**KEY, "kid": kid}))
+            server.signal(signal.SIGHUP)
+            server.wait_generation(generation)
+            server.post(text(kid))
+            self.standin.wait_text(kid)
+            self.standin.wait(lambda n=tokens: len(self.asked()) >= n, "the token of another key")
+            self.assertEqual(len(self.asked()), tokens)
 
     def test_another_channel_in_env_gets_its_own_token(self):
         bot = self.folder(ECHO)

@@ -46,6 +46,11 @@ TEST(an_assertion_has_the_claims_that_line_wants)
     CHECK(k != NULL);
     if (!k) return;
     CHECK_STR(jwt_key_id(k), "key-1");
+    struct jwt_key *again = jwt_key_read(STR(KEY(D ",\"kid\":\"key-1\"")), error, sizeof error);
+    struct jwt_key *other = jwt_key_read(STR(KEY(D ",\"kid\":\"key-2\"")), error, sizeof error);
+    CHECK(again && other && jwt_key_same(k, again) && !jwt_key_same(k, other));
+    jwt_key_free(again);
+    jwt_key_free(other);
     CHECK_INT(jwt_assertion(k, STR("1234567890"), 1700000000, 3600, &out), 0);
     /* {"alg":"RS256","typ":"JWT","kid":"key-1"} . {"iss":…,"exp":1700001800,"token_exp":3600} */
     static const char expected[] =
