@@ -16,6 +16,9 @@ static const char builtins_key; /* its address is the registry key of the builti
 /* Globals of other releases and hosts of Lua, which libraries look for to find out where they run: nil, quietly. */
 static const char foreign[] = " unpack loadstring setfenv getfenv module jit bit bit32 newproxy gcinfo ngx arg love ";
 
+/* What is no global, but a module that has to be required. */
+static const char *const modules[] = {"line", "store", "cjson"};
+
 static bool is_foreign(const char *name)
 {
     char word[24];
@@ -98,8 +101,14 @@ static int write_global(lua_State *L)
 /* __index of the builtins, which are the __index of _G */
 static int read_global(lua_State *L)
 {
-    if (lua_type(L, 2) == LUA_TSTRING && !is_foreign(lua_tostring(L, 2)))
-        return complain(L, "undeclared variable", lua_tostring(L, 2), "");
+    if (lua_type(L, 2) == LUA_TSTRING && !is_foreign(lua_tostring(L, 2))) {
+        const char *name = lua_tostring(L, 2);
+        char advice[80] = "";
+        for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
+            if (strcmp(name, modules[i]) == 0)
+                snprintf(advice, sizeof advice, "; write 'local %s = require \"%s\"' above", name, name);
+        return complain(L, "undeclared variable", name, advice);
+    }
     lua_pushnil(L);
     return 1;
 }

@@ -1,5 +1,6 @@
--- What shows in a bot's text without running it: writes to globals, and functions of `line` that do not exist. A parser
--- that follows scopes and nothing else; it reads only what Lua has compiled, so it never has to say what is wrong.
+-- What shows in a bot's text without running it: names that nothing declares, and functions of `line` that do not
+-- exist. A parser that follows scopes and nothing else; it reads only what Lua has compiled, so it never has to say what
+-- is wrong with the grammar.
 
 local core = require "line.core"
 local build = require "line.build"
@@ -43,6 +44,30 @@ function P:close() self.scope = getmetatable(self.scope).__index end
 
 function P:report(line, format, ...)
   self.found(line, format:format(...))
+end
+
+-- Modules of ours that a bot has to require; the rest of what there is are globals.
+local modules = {line = true, store = true, cjson = true}
+
+local function global(name) return _G[name] end
+
+-- A read of a name that is neither a local nor a global raises when it is run (also within `if name then`).
+function P:read_name(first)
+  local name = first and first.text
+  if not name or name == "_ENV" or self.scope._ENV or self.scope[name] or pcall(global, name) then return end
+  if modules[name] then
+    return self:report(first.line, "'%s' is not declared: local %s = require \"%s\"", name, name, name)
+  end
+  local names, scope = {}, self.scope
+  while scope do
+    for k in pairs(scope) do names[#names + 1] = k end
+    local up = getmetatable(scope)
+    scope = up and up.__index
+  end
+  for k in pairs(_G) do names[#names + 1] = k end
+  table.sort(names)
+  local near = core.near(name, names)
+  self:report(first.line, "'%s' is not declared%s", name, near and (" (did you mean '%s'?)"):format(near) or "")
 end
 
 -- ---- expressions ----
@@ -123,7 +148,7 @@ function P:suffixed()
       end
       result, group = "call", nil
     else
-      return result, first
+      return result, first -- first: the name it begins with, if it does
     end
   end
 end
@@ -135,7 +160,7 @@ function P:simple()
   elseif self:accept("function") then
     self:body()
   elseif kind == "name" or self:is("(") then
-    self:suffixed()
+    self:read_name(select(2, self:suffixed()))
   else
     self:take() -- a constant or ...
   end
@@ -248,7 +273,7 @@ function P:assignment_or_call()
   local targets = {}
   repeat
     local kind, first = self:suffixed()
-    targets[#targets + 1] = kind ~= "call" and kind ~= "field" and first or nil
+    if kind == "call" or kind == "field" then self:read_name(first) else targets[#targets + 1] = first end
   until not self:accept(",")
   if not self:accept("=") then return end
   -- A local that is given another value is no longer known to hold the module. Assignments further up were read

@@ -25,6 +25,34 @@ test("a write to an undeclared name", function()
   same(#check "local function f(a, ...) a = 1; f = 2; b = 3 end", 1)
 end)
 
+-- As in a worker, where reading what nothing declares raises; `unpack` stands for names of other Luas, which are nil.
+local function strict(text)
+  local was = getmetatable(_G)
+  setmetatable(_G, {__index = function(_, name) if name ~= "unpack" then error("undeclared " .. name) end end})
+  local found = check(text)
+  setmetatable(_G, was)
+  return found
+end
+
+test("a read of an undeclared name", function()
+  same(strict "local count = 0\nreturn Count + 1", {"2 'Count' is not declared (did you mean 'count'?)"})
+  same(strict "printt('x')", {"1 'printt' is not declared (did you mean 'print'?)"})
+  same(strict "local t = {}\nt[qqqqqq] = 1\nqqqqqq.x = t", {"2 'qqqqqq' is not declared", "3 'qqqqqq' is not declared"})
+  same(strict 'store.set("a", 1)', {"1 'store' is not declared: local store = require \"store\""})
+  same(strict "do local inner = 1 end\nreturn inner", {"2 'inner' is not declared"})
+  same(strict [==[
+local table_unpack = table.unpack or unpack
+local function again(n, ...) return n > 0 and again(n - 1, ...) or select("#", ...) end
+local t = {unknown = 1, again = again}
+function t:method() return self.unknown, t.missing, _ENV, _G.other end
+repeat local last = t.method(t) until last
+for k, v in pairs(t) do print(k, v, t[k], table_unpack) end
+goto done
+::done::
+do local _ENV = {}; return free end
+]==], {})
+end)
+
 test("no false alarms", function()
   same(check [==[
 local line = require "line"

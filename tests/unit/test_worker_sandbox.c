@@ -70,6 +70,7 @@ TEST(globals_are_strict)
         {"prnt('x')", "bot.lua:3: undeclared variable 'prnt'; did you mean 'print'?"},
         {"tosting(1)", "did you mean 'tostring'?"},
         {"return zzzzzzzzzzz", "bot.lua:3: undeclared variable 'zzzzzzzzzzz'"},
+        {"store.get('x')", "bot.lua:3: undeclared variable 'store'; write 'local store = require \"store\"' above"},
         {"function helper() end", "write 'local function helper'"},
         {"type = event.type", "bot.lua:3: assignment to 'type', which is built in"},
         {"json = nil", "assignment to 'json', which is built in"},
