@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -81,6 +82,7 @@ static int unknown(const char *name)
     for (size_t i = 0; i < commands_n; i++) names[i] = commands[i].name;
     const char *near = near_name(name, names, commands_n);
     if (near) return command_usage(NULL, "%s is not a command (did you mean moonline %s?)", name, near);
+    if (access(name, R_OK) == 0) return command_usage(NULL, "%s is not a command; to serve it: moonline run %s", name, name);
     return command_usage(NULL, "%s is not a command; `moonline help` lists them", name);
 }
 

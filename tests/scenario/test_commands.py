@@ -29,7 +29,8 @@ class Usage(Scenario):
     def test_wrong_usage_is_one_line_that_helps(self):
         bot = self.folder(BOT).path
         for arguments, pattern in (
-                ((), "help"), (("rum",), "run"), (("--lisen",), "help|command"), (("run",), "PATH|what"),
+                ((), "help"), (("rum",), "run"), ((bot,), "moonline run " + re.escape(bot)),
+                (("--lisen",), "help|command"), (("run",), "PATH|what"),
                 (("run", bot, "--lisen", "x"), "--listen"), (("run", bot, "--listen"), "listen"),
                 (("run", bot, "--workers", "many"), "workers"), (("run", bot, "--workers", "0"), "workers.*1"),
                 (("run", bot, "--workers", "65"), "64"), (("run", bot, "--durability", "some"), "fsync"),
