@@ -176,9 +176,31 @@ static void leave(void)
 
 /* ---- ending ---- */
 
+/* error{code = 5}: its fields, since "table: 0x…" tells nobody anything. At most what fits; false if it has none. */
+static bool push_fields(lua_State *L)
+{
+    char text[512];
+    size_t used = 0;
+    lua_pushnil(L);
+    while (lua_next(L, 1)) {
+        int type = lua_type(L, -1);
+        bool shown = type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN;
+        if (lua_type(L, -2) == LUA_TSTRING && shown && used < sizeof text) {
+            const char *name = lua_tostring(L, -2), *value = luaL_tolstring(L, -1, NULL);
+            const char *comma = used ? ", " : "";
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%.60s = %.200s", comma, name, value);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+    if (used) lua_pushfstring(L, "{%s%s}", text, used < sizeof text ? "" : "…");
+    return used > 0;
+}
+
 /* A script's own error object may have a __tostring, so this is Lua and needs a pcall and a budget. */
 static int tostring_protected(lua_State *L)
 {
+    if (lua_type(L, 1) == LUA_TTABLE && luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL && push_fields(L)) return 1;
     luaL_tolstring(L, 1, NULL);
     return 1;
 }

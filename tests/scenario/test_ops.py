@@ -54,6 +54,23 @@ class Logs(Scenario):
         self.assertFalse(any(line.startswith("{") for line in server.stderr))
         self.assertNotIn("\x1b[", server.output(), "no colours but on a terminal")
 
+    def test_an_error_that_is_a_table_is_told_by_its_fields(self):
+        server = self.serve(self.folder("""
+            local line = require "line"
+            line.on("message.text", function(event)
+              local kind = event.message.text
+              if kind == "fields" then error{code = 5} end
+              if kind == "none" then error{{}} end
+              local long = ("v"):rep(999)
+              if kind == "long" then error{[long .. 1] = long, [long .. 2] = long, m = long} end
+              error(setmetatable({code = 5}, {__tostring = function() return "my own words" end}))
+            end)"""))
+        for kind, told in (("fields", r"^\{code = 5\}\n  bot\.lua:5"), ("own", "^my own words\n"),
+                           ("none", "^table: 0x"), ("long", r"^\{\w+ = \w+, .*…\}\n")):
+            failing = server.post(text(kind))[0]
+            record = server.wait_log(event=failing["webhookEventId"], message="handler failed")
+            self.assertRegex(record["error"], told)
+
     def test_the_scripts_own_lines(self):
         server = self.serve(self.folder("""
             local line, log = require "line", require "log"
