@@ -162,7 +162,10 @@ deps: ## install what building, testing and checking need (Debian packages; else
 run: $(BUILD)/moonline $(TOOL_BIN) ## serve BOT (examples/echo.lua) against a stand-in for the platform; Ctrl-C ends it
 	@BUILD=$(BUILD) build-aux/run '$(or $(BOT),examples/echo.lua)'
 
-# These travel by the environment: they may hold any quote.
+# These travel by the environment: they may hold any quote, and a $ is a $.
+override TEXT := $(value TEXT)
+override TAP := $(value TAP)
+override EVENT := $(value EVENT)
 export TEXT TAP EVENT
 say: $(TOOL_BIN) ## post a signed event to the bot of `make run`: TEXT='hello', TAP='data' of a button, or EVENT='{"type":…}'
 	@BUILD=$(BUILD) PORT='$(PORT)' GROUP='$(GROUP)' build-aux/say

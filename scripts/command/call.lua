@@ -75,7 +75,7 @@ end
 
 local function from_json(name, text)
   local ok, value = pcall(json.decode, text)
-  if not ok then refuse("the value of %s is not JSON: %s", name, tostring(value):gsub("^.-:%d+: ", "")) end
+  if not ok then refuse("the value of %s is %s", name, (tostring(value):gsub("^.-:%d+: ", ""))) end
   return value
 end
 

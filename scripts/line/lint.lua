@@ -1,6 +1,6 @@
 -- What shows in a bot's text without running it: names that nothing declares, and functions of `line` that do not
--- exist. A parser that follows scopes and nothing else; it reads only what Lua has compiled, so it never has to say what
--- is wrong with the grammar.
+-- exist. A parser that follows scopes and nothing else; it reads only what Lua has compiled, so it never has to say
+-- what is wrong with the grammar.
 
 local core = require "line.core"
 local build = require "line.build"
