@@ -77,6 +77,7 @@ LJMP void call_encode(lua_State *L, struct api_call *c, int idx, const char *wha
     lua_pushvalue(L, idx);
     /* Protected only to put the script's line in front; the encoder says where in the value. */
     int status = lua_pcall(L, 2, 0, 0);
+    if (status != LUA_OK) buf_free(&c->body); /* up to the ceiling; the box may be long in being collected */
     if (status == LUA_ERRMEM) budget_out_of_memory(L);
     budget_check(L);
     if (status != LUA_OK) call_misuse(L, "%s: %s", what, luaL_tolstring(L, -1, NULL));

@@ -151,7 +151,8 @@ static int list(const struct options *o, const struct credentials *c)
         struct str raw;
         json_begin(&j, kids, strlen(kids));
         if (json_enter_array(&j) == 0)
-            while (json_next_item(&j) > 0 && json_value(&j, &raw) == 0) printf(STR_FMT "\n", (int)raw.n - 2, raw.p + 1);
+            while (json_next_item(&j) > 0 && json_value(&j, &raw) == 0)
+                if (raw.n > 2 && raw.p[0] == '"') printf(STR_FMT "\n", (int)raw.n - 2, raw.p + 1);
     }
     buf_free(&jwt), buf_free(&url), buf_free(&answer);
     return result;
