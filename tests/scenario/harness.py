@@ -22,6 +22,9 @@ import threading
 import time
 import unittest
 
+# Whoever starts the tests in the background may have them ignore Ctrl-C, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 from rawhttp import Connection, request
 from standin import Standin
 
