@@ -195,7 +195,8 @@ int command_event(const struct options *o, const char *const *args, int n)
     if (!ask_live(&a, dir)) ask_stopped(&a, dir);
     status = EXIT_FAILED;
     if (a.result == 0) status = print(&a, o->json);
-    else if (a.result == ERR_NOTFOUND) fprintf(stderr, "moonline event: there is no event %s in %s\n", a.id, dir);
+    else if (a.result == ERR_NOTFOUND)
+        fprintf(stderr, "moonline event: there is no event %s in %s; those that are done are not listed\n", a.id, dir);
     else if (a.result == ERR_BUSY) fprintf(stderr, "moonline event: %s is waiting already; it runs when its turn comes\n", a.id);
     else fprintf(stderr, "moonline event: %s\n", a.error);
     buf_free(&a.out);

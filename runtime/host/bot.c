@@ -159,6 +159,9 @@ static void take_over(struct bot *b, struct generation *g)
     b->announced = true;
     LOG(INFO, "serving", F_STR("bot", b->name), F_INT("generation", g->number), F_INT("handlers", g->handlers),
         F_NUM("ms", (double)(clock_ns() - g->started_ns) / NS_PER_MS));
+    if (!g->handlers)
+        LOG(WARN, "no handlers: every event is finished unanswered; line.on, line.hear and line.postback make one",
+            F_STR("bot", b->name), F_INT("generation", g->number));
     retire(b, old);
     for (uint32_t i = 0; i < g->n_slots; i++) dispatch_pump(b->host->dispatch, b, i);
     if (b->again) bot_reload(b, "changed again while it was loading");

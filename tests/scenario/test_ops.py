@@ -54,6 +54,15 @@ class Logs(Scenario):
         self.assertFalse(any(line.startswith("{") for line in server.stderr))
         self.assertNotIn("\x1b[", server.output(), "no colours but on a terminal")
 
+    def test_a_bot_without_handlers_is_told(self):
+        bot = self.folder("")
+        server = self.serve(bot)
+        told = server.wait_log(level="warn", message=re.compile("^no handlers"))
+        self.assertEqual((told["bot"], str(told["generation"])), ("bot", "1"))
+        bot.write("bot.lua", BOT)
+        server.wait_generation(2)
+        self.assertEqual(len(server.logs(message=re.compile("^no handlers"))), 1)
+
     def test_an_error_that_is_a_table_is_told_by_its_fields(self):
         server = self.serve(self.folder("""
             local line = require "line"

@@ -306,6 +306,8 @@ static const struct api_row api_rows[] = {
     {"POST", "/v2/bot/chat/loading/start", 0, 202, 0, "{}"},
     {"POST", "/v2/bot/chat/markAsRead", 0, 200, 0, "{}"},
     {"POST", "/v2/bot/user/*/linkToken", 0, 200, 0, "{\"linkToken\":\"NMZTNuVrPTqlr2IF8Bnymkb7rXfYv5EY\"}"},
+    {"GET", "/v2/bot/richmenu/list", 0, 200, 0, "{\"richmenus\":[]}"}, /* so that plan can be tried; apply wants LINE */
+    {"GET", "/v2/bot/richmenu/alias/list", 0, 200, 0, "{\"aliases\":[]}"},
     {"POST", "/v2/oauth/accessToken", NO_BEARER, 200, api_issue_token, "2592000"},
     {"POST", "/oauth2/v2.1/token", NO_BEARER, 200, api_issue_token, "2592000"},
     {"POST", "/oauth2/v3/token", NO_BEARER, 200, api_issue_token, "900"},
