@@ -137,6 +137,7 @@ end
 for name, fn in pairs(methods) do
   if name ~= "reply" then methods[name] = core.entry(fn) end
 end
+event.methods = methods -- by name, for who wants to know what there is
 event.meta.__index, methods.reply, event.enter = core.event_functions(methods, methods.reply, chat, event.meta)
 sent = {__index = event.meta.__index, __name = event.meta.__name, list = {}, closed = true}
 

@@ -1,6 +1,6 @@
--- What shows in a bot's text without running it: names that nothing declares, and functions of `line` that do not
--- exist. A parser that follows scopes and nothing else; it reads only what Lua has compiled, so it never has to say
--- what is wrong with the grammar.
+-- What shows in a bot's text without running it: names that nothing declares, functions of `line` that do not exist,
+-- and slips with the methods of a handler's event. A parser that follows scopes and nothing else; it reads only what
+-- Lua has compiled, so it never has to say what is wrong with the grammar.
 
 local core = require "line.core"
 local build = require "line.build"
@@ -76,8 +76,12 @@ local unary = {["not"] = true, ["-"] = true, ["#"] = true, ["~"] = true}
 local binary = {["and"] = true, ["or"] = true}
 for op in ([[+ - * / // % ^ .. < <= > >= == ~= & | ~ << >>]]):gmatch("%S+") do binary[op] = true end
 
-function P:expressions()
-  repeat self:expression() until not self:accept(",")
+-- handlers: functions among them are handlers of events.
+function P:expressions(handlers)
+  repeat
+    self.handler = handlers -- taken by the very next simple expression, so what is nested in it has none of it
+    self:expression()
+  until not self:accept(",")
 end
 
 function P:table()
@@ -111,9 +115,33 @@ function P:check_field(group, name, line)
   return nil
 end
 
+-- event:NAME or event.NAME, the name being the next token. An event may have any field, so what has no method's name is
+-- reported only when it is close to one.
+function P:check_method(event)
+  local methods, token = require "line.event".methods, self.tokens[self.at + 1]
+  local name, after = token.text, self.tokens[self.at + 2]
+  if token.kind ~= "name" then return end
+  if self:is(".") then
+    local called = after.kind == "string" or after.kind == "op" and (after.text == "(" or after.text == "{")
+    if methods[name] and called then
+      self:report(token.line, "%s.%s(…) hands no event over: write %s:%s(…)", event, name, event, name)
+    end
+  elseif self:is(":") and not methods[name] then
+    local names = {}
+    for k in pairs(methods) do names[#names + 1] = k end
+    table.sort(names)
+    local near = core.near(name, names)
+    if near then
+      self:report(token.line, "%s:%s does not exist (did you mean '%s'?)", event, name, near)
+    end
+  end
+end
+
+local registers = {on = true, hear = true, postback = true}
+
 -- What may stand left of an assignment or alone as a call. Returns "call", "field", or the name when it is just that.
 function P:suffixed()
-  local result, group, first
+  local result, group, first, handlers
   if self:accept("(") then
     self:expression()
     self:expect(")")
@@ -122,12 +150,14 @@ function P:suffixed()
     first = self:take()
     result = first.text
     if self.scope[result] == "line" then group = self.line_module end
+    if self.scope[result] == "event" then self:check_method(result) end
   end
   while true do
     if self:is(".") then
       self:take()
       local field = self:take()
       local assigned = self:is("=") or self:is(",")
+      handlers = group == self.line_module and registers[field.text]
       group = group and not assigned and self:check_field(group, field.text, field.line) or nil
       result = "field"
     elseif self:accept("[") then
@@ -138,7 +168,7 @@ function P:suffixed()
       if self:accept(":") then self:take() end
       if self:accept("(") then
         if not self:accept(")") then
-          self:expressions()
+          self:expressions(handlers)
           self:expect(")")
         end
       elseif self:is("{") then
@@ -154,11 +184,12 @@ function P:suffixed()
 end
 
 function P:simple()
-  local kind = self:kind()
+  local kind, handler = self:kind(), self.handler
+  self.handler = nil
   if self:is("{") then
     self:table()
   elseif self:accept("function") then
-    self:body()
+    self:body(false, handler)
   elseif kind == "name" or self:is("(") then
     self:read_name(select(2, self:suffixed()))
   else
@@ -175,14 +206,17 @@ function P:expression()
   end
 end
 
--- Parameters and block of a function.
-function P:body(method)
+-- Parameters and block of a function. handler: the first parameter is an event.
+function P:body(method, handler)
   self:open()
   if method then self.scope.self = true end
   self:expect("(")
   while not self:accept(")") do
     local t = self:take()
-    if t.kind == "name" then self.scope[t.text] = true end
+    if t.kind == "name" then
+      self.scope[t.text] = handler and "event" or true
+      handler = nil
+    end
   end
   self:block()
   self:expect("end")

@@ -163,6 +163,11 @@ class Check(Scenario):
         self.problem('local line = require "line"\nline.on("*", function(event)\n  line.pussh("U", "x")\nend)',
                      "bot.lua:3", "pussh", "push")
 
+    def test_slips_with_methods_of_the_event(self):
+        head = 'local line = require "line"\nline.on("follow", function(event)\n  '
+        self.problem(head + 'event.reply("x")\nend)', "bot.lua:3", r"event:reply\(")
+        self.problem(head + 'event:replay("x")\nend)', "bot.lua:3", "replay", "reply")
+
     def test_in_required_files_too(self):
         self.problem('local line = require "line"\nrequire "part"\nline.on("follow", print)', r"part\.lua:2", "oops",
                      part="local line = require 'line'\nline.spawn(function() oops = 1 end)")

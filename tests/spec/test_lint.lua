@@ -53,6 +53,19 @@ do local _ENV = {}; return free end
 ]==], {})
 end)
 
+test("slips with the methods of an event", function()
+  local head = "local line = require 'line'\n"
+  same(check(head .. "line.on('follow', function(e, next) next(e) e:repl('x') e:push 'x' end)"),
+    {"2 e:repl does not exist (did you mean 'reply'?)"})
+  same(check(head .. "line.hear('a', function(event) if event.mode then\nevent.reply('x') event.push{} end end)"),
+    {"3 event.reply(…) hands no event over: write event:reply(…)",
+      "3 event.push(…) hands no event over: write event:push(…)"})
+  same(check(head .. "line.postback('a', function(e, args) args:repli() return pcall(e.profile, e) end)"), {})
+  same(check(head .. "line.on('*', function(e) e:anything_else() e.session = {} e.reply = nil e.x.reply() end)"), {})
+  same(check(head .. "line.on('*', wrap(function(e) e:repl() end))\nline.spawn(function(e) e:repl() end)"), {})
+  same(check(head .. "line.on('*', function(e) local e = other() e:repl() end)"), {})
+end)
+
 test("no false alarms", function()
   same(check [==[
 local line = require "line"
