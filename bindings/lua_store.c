@@ -245,7 +245,8 @@ static int push_list(lua_State *L, const struct wire_kv_answer *a)
 static int raise_trouble(lua_State *L, const struct verb *v, const struct wire_kv_answer *a)
 {
     if (a->result == ERR_BUSY)
-        return call_misuse(L, "%s: the store has not answered thousands of calls before this one: it is slow, or this is a flood", v->what);
+        return call_misuse(L, "%s: too much is asked of the store at once: thousands of calls, or 32 MiB of answers, come before this one",
+                           v->what);
     if (a->result) return call_misuse(L, "%s: the store could not do it: %s", v->what, err_text(a->result));
     if (a->outcome == KV_NO_INTEGER) return call_misuse(L, "%s: the value that is there is not an integer", v->what);
     if (a->outcome == KV_OVERFLOW) return call_misuse(L, "%s: the sum would be too large for an integer", v->what);

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "host/bot.h"
 #include "host/kv_wire.h"
 
 #define WAITING_MOST 4096u         /* calls of one worker that the store has not answered yet, */
 #define WAITING_BYTES (32u << 20)  /* and their keys and values: a slow disk must not fill the memory */
+#define BACKLOG_MOST (LIMIT_WIRE_BACKLOG / 2) /* bytes on their way to the worker; over it, what only reads is refused */
 
 /* A call under way. On the list of its slot until the worker is gone. */
 struct kv_call {
@@ -38,12 +40,20 @@ static void unlist(struct kv_call *c)
     s->kv_bytes -= cost(c);
 }
 
+/* Hundreds of lists at once fill the wire in one turn of the loop, before the worker can read any: a script's slip, for
+ * which it gets an error and its worker is not ended. What a write has done must be told. */
+static bool too_much(const struct slot *s, const struct store_kv *kv)
+{
+    return (kv->verb == KV_LIST || kv->verb == KV_GET) && s->process && wire_backlog(worker_process_wire(s->process)) > BACKLOG_MOST;
+}
+
 static void done(struct store_kv *kv)
 {
     struct kv_call *c = kv->user;
     if (c->slot) {
         struct slot *s = c->slot;
         unlist(c);
+        if (!kv->result && too_much(s, kv)) kv->result = ERR_BUSY;
         answer(s, &(struct wire_kv_answer){c->id, kv->result, kv->outcome, kv->more,
                                            kv->result ? (struct str){0, 0} : buf_str(&kv->out)});
     }

@@ -30,6 +30,25 @@ class Store(Scenario):
         server.post(text(words, **more))
         return self.standin.wait_calls(before + 1, "push", status=200)[before].texts
 
+    def test_hundreds_of_large_lists_at_once_are_an_error_and_no_end(self):
+        server = self.start(options=["--memory-limit", "2G"])
+        worker = server.workers()
+        told = self.tell(server, """
+            for i = 1, 4 do store.set("k" .. i, ("x"):rep(250000)) end
+            local good, calls, why = 0, {}, nil
+            for i = 1, 200 do
+              calls[i] = function()
+                local ok, rows = pcall(store.list, "k")
+                if ok then good = good + #rows // 4 else why = rows end
+              end
+            end
+            line.all(calls)
+            return good >= 20, why, #store.list("k")""")
+        self.assertEqual((told[0], told[2]), ("true", "4"))
+        if told[1] != "nil":  # they came slowly enough for all
+            self.assertRegex(told[1], r"^said:\d+: store\.list: too much is asked of the store at once")
+        self.assertEqual(server.workers(), worker, "it was not ended")
+
     def test_values_come_back_as_what_they_were(self):
         server = self.start()
         told = self.tell(server, r"""
