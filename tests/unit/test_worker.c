@@ -251,7 +251,7 @@ TEST(a_bot_that_cannot_be_loaded_says_where)
     refused("\x1bLua", "bot.lua:1: this is bytecode");
     refused("count = 1", "bot.lua:1: assignment to undeclared global 'count'; write 'local count'");
     refused(LINE "line.sleep(0.001) error('after a wait')", "bot.lua:2: after a wait");
-    refused("error({code = 1})", "table");
+    refused("error({code = 1})", "{code = 1}");
 }
 
 TEST(a_bot_that_does_not_come_to_an_end_is_refused)
