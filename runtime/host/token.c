@@ -57,7 +57,6 @@ struct token_keeper *token_keeper_new(uv_loop_t *loop, const char *bot, token_ne
 }
 
 const char *token_keeper_token(const struct token_keeper *k) { return k->token; }
-const char *token_keeper_trouble(const struct token_keeper *k) { return k->trouble; }
 bool token_keeper_renews(const struct token_keeper *k) { return k->credentials && k->credentials->kind != TOKEN_STATIC; }
 
 static void set(char **text, const char *value)

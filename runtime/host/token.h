@@ -19,8 +19,6 @@ struct token_keeper *token_keeper_new(uv_loop_t *loop, const char *bot, token_ne
 void token_keeper_use(struct token_keeper *k, struct credentials *c);
 /* "" while there is none. */
 const char *token_keeper_token(const struct token_keeper *k);
-/* Why there is none, or why it could not be renewed; "" when all is well. */
-const char *token_keeper_trouble(const struct token_keeper *k);
 /* Whether a refused token can be replaced at all. */
 bool token_keeper_renews(const struct token_keeper *k);
 /* LINE answered 401 to this token. news() follows: at once, or when a request has ended. */

@@ -3,6 +3,7 @@
 
 local core = require "line.core"
 local errors = require "line.errors"
+local pages = require "line.pages"
 
 local inner, misuse = core.inner, errors.misuse
 
@@ -68,18 +69,8 @@ function chat:members()
   local s = source_of(self)
   if not s.groupId and not s.roomId then misuse("event:members: the event does not come from a group or room") end
   check_there("event:members", self)
-  local fetch = s.groupId and inner.get_group_members_ids or inner.get_room_members_ids
-  local page, i, start, more = {}, 0, nil, true
-  return function()
-    i = i + 1
-    while page[i] == nil do -- a page may be empty and not the last
-      if not more then return nil end
-      local answer = fetch({groupId = s.groupId, roomId = s.roomId, start = start}, nil, "event:members")
-      page, i, start = answer.memberIds or {}, 1, answer.next
-      more = start ~= nil
-    end
-    return page[i]
-  end
+  return pages.through("event:members", s.groupId and "get_group_members_ids" or "get_room_members_ids", "start",
+    {groupId = s.groupId, roomId = s.roomId})
 end
 
 -- event:leave() → true

@@ -31,7 +31,7 @@ local line = {
 
 -- Every operation under its own name, and the iterators over those that answer in pages; then builders and short
 -- forms, which share three names with operations (multicast, narrowcast, broadcast) and take their form, too.
-for _, functions in ipairs{core.operations, pages, messages.builders} do
+for _, functions in ipairs{core.operations, pages.each, messages.builders} do
   for name, fn in pairs(functions) do line[name] = fn end
 end
 for _, name in ipairs{"reply", "push", "multicast", "narrowcast", "broadcast", "profile"} do

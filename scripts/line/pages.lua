@@ -11,7 +11,7 @@
 local core = require "line.core"
 local errors = require "line.errors"
 
-local pages = {}
+local pages = {each = {}}
 
 -- "get_group_members_ids" → "each_group_member": the verb goes, the kind of list goes, plurals become one.
 local function name_of(operation)
@@ -49,31 +49,40 @@ local function fields_of(what, natural, given)
   return fields
 end
 
+-- pages.through(what, operation, field, fields, options) → iterator
+-- Takes the name that messages give the call ("line.each_follower"), the operation, what asks for its next page
+-- ("start" or "page"), the fields of the first call, and options. Returns an iterator over the items.
+function pages.through(what, operation, field, fields, options)
+  local where = core.where()
+  local at = fields[field]
+  if field == "page" and at == nil then at = 1 end
+  local items, i, more = {}, 0, true
+  return function()
+    while i >= #items do -- a page may be empty and not the last
+      if not more then return nil end
+      local page = {[field] = at}
+      for k, v in pairs(fields) do
+        if k ~= field then page[k] = v end
+      end
+      local answer = core.inner[operation](page, options, what, where)
+      items, i, at = items_of(answer), 0, next_of(field, answer, at)
+      more = at ~= nil
+    end
+    i = i + 1
+    return items[i]
+  end
+end
+
 local function iterator(name, operation, field, natural)
   local what = "line." .. name
   return function(given, options)
-    local fields = fields_of(what, natural, given)
-    local where = core.where()
-    local at = fields[field]
-    if field == "page" and at == nil then at = 1 end
-    local items, i, more = {}, 0, true
-    return function()
-      while i >= #items do
-        if not more then return nil end
-        fields[field] = at
-        local answer = core.inner[operation](fields, options, what, where)
-        items, i, at = items_of(answer), 0, next_of(field, answer, at)
-        more = at ~= nil
-      end
-      i = i + 1
-      return items[i]
-    end
+    return pages.through(what, operation, field, fields_of(what, natural, given), options)
   end
 end
 
 for operation, how in pairs(core.paged()) do
   local name = name_of(operation)
-  pages[name] = iterator(name, operation, how.field, how.natural)
+  pages.each[name] = iterator(name, operation, how.field, how.natural)
 end
 
 return pages
