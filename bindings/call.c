@@ -171,15 +171,16 @@ void call_retry_key(struct api_call *c, const char *own)
 {
     struct task *t = task_current();
     struct str id = t ? task_event_id(t) : (struct str){NULL, 0};
-    char key[RETRY_KEY_SIZE], label[64];
-    if (!own && id.n > 0) {
+    char label[TASK_LABEL_SIZE], *key = stpcpy(c->retry_line, "X-Line-Retry-Key: ");
+    if (own) {
+        memcpy(key, own, RETRY_KEY_SIZE);
+    } else if (id.n > 0) {
         const char *channel = worker_get()->channel;
-        task_next_call(t, label, sizeof label);
+        task_next_call(t, label);
         retry_key_make(str_of(channel ? channel : ""), id, str_of(label), key);
-    } else if (!own) {
+    } else {
         retry_key_random(key);
     }
-    snprintf(c->retry_line, sizeof c->retry_line, "X-Line-Retry-Key: %s", own ? own : key);
     c->keyed = true;
     c->idempotent = true;
 }

@@ -117,7 +117,7 @@ static void check_kinds(lua_State *L, unsigned row, const struct operation_field
     for (unsigned i = 0; i < n; i++) {
         char kind[OPERATION_KIND + 2];
         if (!f[i].kind[0]) continue;
-        snprintf(kind, sizeof kind, "%s%s", f[i].kind, f[i].type == FIELD_ARRAY ? "[]" : "");
+        stpcpy(stpcpy(kind, f[i].kind), f[i].type == FIELD_ARRAY ? "[]" : "");
         if (lua_getfield(L, ARG_FIELDS, f[i].name) != LUA_TNIL)
             message_check_at(L, kind, lua_gettop(L), f[i].name, what, where);
         lua_pop(L, 1);

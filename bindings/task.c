@@ -52,16 +52,22 @@ uint32_t task_attempt(const struct task *t) { return t->event ? t->event->attemp
 bool task_rerun(const struct task *t) { return t->event && t->event->rerun; }
 size_t task_count(void) { return tasks.count; }
 
-void task_next_call(struct task *t, char *ret_label, size_t n)
+void task_next_call(struct task *t, char ret_label[TASK_LABEL_SIZE])
 {
-    snprintf(ret_label, n, "%s%u", t->prefix, ++t->calls);
+    str_number(stpcpy(ret_label, t->prefix), ++t->calls);
 }
 
 void task_number_after(struct task *t, struct task *parent)
 {
     if (!parent) return;
-    int n = snprintf(t->prefix, sizeof t->prefix, "%s%u.", parent->prefix, ++parent->spawns);
-    if ((size_t)n < sizeof t->prefix - 12) return;
+    char own[sizeof t->prefix + 16], *end = str_number(stpcpy(own, parent->prefix), ++parent->spawns);
+    *end++ = '.';
+    *end++ = 0;
+    size_t n = (size_t)(end - own);
+    if (n < sizeof t->prefix - 11) {
+        memcpy(t->prefix, own, n);
+        return;
+    }
     /* Nested too deep to spell out. Labels must stay different, or two sends would share a retry key: hash the path
      * (64-bit FNV-1a). */
     uint64_t h = 14695981039346656037u;

@@ -47,9 +47,10 @@ struct str task_event_id(const struct task *t);
 uint32_t task_attempt(const struct task *t);
 bool task_rerun(const struct task *t);
 struct str task_chat(const struct task *t); /* groupId, roomId or userId of the event's source; n 0 when unknown */
+#define TASK_LABEL_SIZE 64
 /* The number of the next call that wants a retry key: 1, 2, 3 … within one event, the same in every re-run as long as
  * the handler does the same; a line.spawn counts in its own sequence, derived from its parent's. */
-void task_next_call(struct task *t, char *ret_label, size_t n); /* "3", or "2.1" inside the second spawn */
+void task_next_call(struct task *t, char ret_label[TASK_LABEL_SIZE]); /* "3", or "2.1" inside the second spawn */
 
 /* Refuse in words where Lua cannot wait: raises "line.push: cannot wait here: inside a table.sort comparator, …". Call
  * it before starting the operation. */

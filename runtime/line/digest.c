@@ -28,6 +28,7 @@ struct digest_key {
 
 static EVP_MAC *hmac; /* fetched at first use, kept to the end of the process */
 static EVP_MD *sha1;
+static EVP_MD_CTX *sha1_ctx; /* one: a digest is begun and ended in one call */
 
 static void must(int ok, const char *what)
 {
@@ -102,10 +103,14 @@ void digest_end(struct digest_stream *s, unsigned char ret[DIGEST_SHA256])
 
 void digest_sha1(const void *p, size_t n, unsigned char ret[DIGEST_SHA1])
 {
-    if (!sha1)
+    if (!sha1) {
         sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
-    must(sha1 != NULL, "SHA-1");
-    must(EVP_Digest(p, n, ret, NULL, sha1, NULL), "SHA-1");
+        sha1_ctx = EVP_MD_CTX_new();
+    }
+    must(sha1 && sha1_ctx, "SHA-1");
+    must(EVP_DigestInit_ex2(sha1_ctx, sha1, NULL), "SHA-1");
+    must(EVP_DigestUpdate(sha1_ctx, p, n), "SHA-1");
+    must(EVP_DigestFinal_ex(sha1_ctx, ret, NULL), "SHA-1");
 }
 
 void digest_sha256(const void *p, size_t n, unsigned char ret[DIGEST_SHA256])

@@ -116,8 +116,10 @@ struct slot *slot_make(const char *ca_file, bool no_proxy)
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
     if (ca_file)
         curl_easy_setopt(e, CURLOPT_CAINFO, ca_file);
-    if (no_proxy)
+    if (no_proxy) {
         curl_easy_setopt(e, CURLOPT_PROXY, "");
+        curl_easy_setopt(e, CURLOPT_NOPROXY, ""); /* else libcurl asks the environment about exceptions, each time */
+    }
     return slot;
 }
 

@@ -122,7 +122,7 @@ struct str task_event_id(const struct task *t) { (void)t; return is_event ? STR(
 struct str task_chat(const struct task *t) { (void)t; return (struct str){"", 0}; }
 uint32_t task_attempt(const struct task *t) { (void)t; return 1; }
 bool task_rerun(const struct task *t) { (void)t; return is_rerun; }
-void task_next_call(struct task *t, char *ret, size_t n) { (void)t; snprintf(ret, n, "%u", ++calls_made); }
+void task_next_call(struct task *t, char ret[TASK_LABEL_SIZE]) { (void)t; str_number(ret, ++calls_made); }
 void task_check_can_wait(lua_State *L, const char *what)
 {
     if (!lua_isyieldable(L)) luaL_error(L, "%s: cannot wait here", what);
