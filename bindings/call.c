@@ -21,6 +21,7 @@
 #define POOL_MAX 1024          /* boxes kept, as many as line.all takes; beyond, the garbage collector has them */
 #define POOL_WARM 256          /* of these, with their larger buffers */
 #define BODY_KEPT (pool_n < POOL_WARM ? 16384u : 1024u) /* bytes of buffer that a pooled call keeps */
+#define CALL_CLEARED (offsetof(struct api_call, http) + offsetof(struct http_call, error_text))
 #define BACKOFF_MS 200
 #define RATE_WAIT_MS 1000
 #define RATE_WAITS 6           /* 1 + 2 + 4 + 8 + 16 + 32 s; the handler's time ends it first */
@@ -73,21 +74,19 @@ static int box_gc(lua_State *L)
     return 0;
 }
 
-/* Everything but memory and the timer as new. */
+/* As new, but for its memory and the timer. */
 static void call_reset(struct api_call *c)
 {
-    struct buf keep[] = {c->url, c->body, c->extra, c->stream, c->http.answer, c->http.header_bytes};
+    struct buf keep[] = {c->url, c->body, c->extra, c->stream};
     bool timer_made = c->timer_made;
     call_token_drop(c);
-    http_upload_free(&c->upload);
-    /* The timer, the last member, stays as it is: libuv has it in its lists. */
-    memset(c, 0, offsetof(struct api_call, timer));
+    if (c->uploading) http_upload_free(&c->upload);
+    http_client_take_back(worker_get()->client, &c->http);
+    memset(c, 0, CALL_CLEARED);
     c->timer_made = timer_made;
     c->url = keep[0], c->body = keep[1], c->extra = keep[2], c->stream = keep[3];
-    c->http.answer = keep[4], c->http.header_bytes = keep[5];
-    buf_clear(&c->http.answer), buf_clear(&c->url), buf_clear(&c->body), buf_clear(&c->extra), buf_clear(&c->stream);
+    buf_clear(&c->url), buf_clear(&c->body), buf_clear(&c->extra), buf_clear(&c->stream);
     buf_trim(&c->body, BODY_KEPT);
-    buf_trim(&c->http.answer, BODY_KEPT);
     buf_trim(&c->stream, 0);
 }
 
@@ -204,26 +203,23 @@ void call_attempt(struct api_call *c)
 {
     c->skip = c->came;
     c->paused = false;
-    c->http = (struct http_call){
-        .answer = c->http.answer, /* memory of the attempt or call before; the client clears it */
-        .header_bytes = c->http.header_bytes,
-        .method = c->verb,
-        .url = c->fixed_url ? c->fixed_url : c->url.data,
-        .headers = c->headers,
-        .body = c->has_body ? (c->body.data ? c->body.data : "") : NULL,
-        .body_len = c->has_body ? c->body.len : 0,
-        .upload = c->uploading ? &c->upload : NULL,
-        .once = !c->idempotent && !c->reply && strcmp(c->verb, "POST") == 0, /* a reply is safe: its token works once */
-        .timeout_ms = c->timeout_ms,
-        .stall_timeout_ms = c->streaming || c->uploading ? (c->timeout_ms ? c->timeout_ms : 10000) : 0,
-        .max_answer = LIMIT_API_ANSWER,
-        .sink = c->streaming ? content_sink : NULL,
-        .done = call_done,
-        .user = c,
-    };
+    struct http_call *h = &c->http; /* the buffers of an attempt before serve again; the client clears them */
+    h->method = c->verb;
+    h->url = c->fixed_url ? c->fixed_url : c->url.data;
+    h->headers = c->headers;
+    h->body = c->has_body ? (c->body.data ? c->body.data : "") : NULL;
+    h->body_len = c->has_body ? c->body.len : 0;
+    h->upload = c->uploading ? &c->upload : NULL;
+    h->once = !c->idempotent && !c->reply && strcmp(c->verb, "POST") == 0; /* a reply is safe: its token works once */
+    h->timeout_ms = c->timeout_ms;
+    h->stall_timeout_ms = c->streaming || c->uploading ? (c->timeout_ms ? c->timeout_ms : 10000) : 0;
+    h->max_answer = LIMIT_API_ANSWER;
+    h->sink = c->streaming ? content_sink : NULL;
+    h->done = call_done;
+    h->user = c;
     c->attempt++;
     c->running = true;
-    http_client_start(worker_get()->client, &c->http);
+    http_client_start(worker_get()->client, h);
 }
 
 void call_go(struct api_call *c)

@@ -19,21 +19,18 @@
 
 struct api_call {
     struct wait wait;
-    struct http_call http;
     /* in; the caller fills these between call_box and call_start */
     unsigned row;                /* of operations.def, or CALL_REQUEST_ROW */
     const char *name, *verb;     /* static, or as long as the box's coroutine: for the log */
     const char *fixed_url;       /* NULL: url holds it */
     struct buf url, body;
-    struct http_upload upload;   /* the body in place of `body`, when uploading */
-    bool uploading;
+    bool uploading;              /* upload is the body, in place of `body` */
     struct buf extra;            /* header lines of line.request, each with its NUL */
     bool has_body, json;         /* json: say so in Content-Type */
     bool idempotent;             /* may be repeated by itself: a GET, or a send with a retry key */
     bool keyed;                  /* X-Line-Retry-Key goes along, so 409 is success */
     bool reply;                  /* a reply token's use */
     bool own_authorization;      /* extra has its own Authorization line */
-    char retry_line[20 + RETRY_KEY_SIZE]; /* "X-Line-Retry-Key: …" */
     int64_t timeout_ms;          /* of one attempt; 0: 10 s */
     /* streams only (content.c) */
     bool streaming, overflow;
@@ -58,8 +55,13 @@ struct api_call {
     bool counted_as_sent;        /* a re-run's reply whose token was used up by the first run */
     unsigned attempt, limited, not_ready;
     int64_t first_ns;
+    struct http_call http;
+    /* From http.error_text on nothing is cleared for the next call, which keeps it to what it uses: of a thousand calls at
+     * once each byte touched is a miss of the cache. */
+    char retry_line[20 + RETRY_KEY_SIZE]; /* "X-Line-Retry-Key: …", if keyed */
     const char *headers[CALL_HEADERS + 1];
-    uv_timer_t timer;            /* between attempts; made on first need */
+    struct http_upload upload;   /* zeroes unless uploading */
+    uv_timer_t timer;            /* between attempts; made on first need, and libuv's from then on */
 };
 
 /* Make the metatables and the pool; once per Lua state. */

@@ -24,6 +24,12 @@
 
 #define HEADERS_MAX 65536u /* bytes of one answer's headers */
 #define SLOTS_KEPT 128     /* easy handles kept for use again */
+#define SPARES_KEPT 64     /* pairs of buffers for answers kept for use again, */
+#define SPARE_BYTES 16384u /* each of this size at most */
+
+struct spare {
+    struct buf answer, header_bytes; /* empty */
+};
 
 struct http_client {
     CURLM *multi;
@@ -36,6 +42,8 @@ struct http_client {
     unsigned n_free;
     unsigned resuming;         /* of busy */
     size_t active;
+    struct spare spares[SPARES_KEPT];
+    unsigned n_spares;
     struct http_queue queue;
     unsigned side_by_side; /* calls of one origin that libcurl gets at a time */
     struct http_call *failed; /* could not be started: done() in the next turn */
@@ -194,6 +202,38 @@ static void slot_release(struct slot *slot, struct http_call *call)
     if (waited) begin(c, origin, waited);
 }
 
+/* ---- memory of answers ---- */
+
+/* The place of b's bytes becomes a's; a has none, and each keeps its own ceiling. */
+static void move(struct buf *a, struct buf *b)
+{
+    a->data = b->data;
+    a->cap = b->cap;
+    b->data = NULL;
+    b->cap = b->len = 0;
+}
+
+/* Only calls under way need any: of a thousand that wait for their turn, none. */
+static void lend(struct http_client *c, struct http_call *call)
+{
+    if (!c->n_spares || call->answer.data || call->header_bytes.data)
+        return;
+    struct spare *spare = &c->spares[--c->n_spares];
+    move(&call->answer, &spare->answer);
+    move(&call->header_bytes, &spare->header_bytes);
+}
+
+void http_client_take_back(struct http_client *c, struct http_call *call)
+{
+    if (c->n_spares == SPARES_KEPT || !call->answer.data || !call->header_bytes.data || call->answer.cap > SPARE_BYTES ||
+        call->header_bytes.cap > SPARE_BYTES)
+        return http_call_free(call);
+    struct spare *spare = &c->spares[c->n_spares++];
+    buf_clear(&call->answer), buf_clear(&call->header_bytes);
+    move(&spare->answer, &call->answer);
+    move(&spare->header_bytes, &call->header_bytes);
+}
+
 /* ---- calls ---- */
 
 static void fail(struct http_call *call, int result, const char *text)
@@ -291,6 +331,7 @@ static void begin(struct http_client *c, struct origin *origin, struct http_call
     call->next = NULL;
     origin->running++;
     slot->origin = origin;
+    lend(c, call);
     slot_set_call(slot, call);
     call->handle = slot;
     slot->link = &c->busy;
@@ -417,6 +458,11 @@ static void destroy(struct http_client *c)
     while ((slot = c->free)) {
         c->free = slot->next;
         slot_destroy(slot);
+    }
+    while (c->n_spares) {
+        struct spare *spare = &c->spares[--c->n_spares];
+        buf_free(&spare->answer);
+        buf_free(&spare->header_bytes);
     }
     http_queue_free(&c->queue);
     curl_multi_cleanup(c->multi); /* closes the connections */

@@ -18,7 +18,7 @@ struct http_client_options {
 };
 
 /* One call. The caller owns the struct (embed it) and everything it points to until done() was called or cancel
- * returned. Zero it first. */
+ * returned. Zero it first, but for error_text. */
 struct http_call {
     /* in */
     const char *method;             /* "GET", "POST", … static */
@@ -52,8 +52,8 @@ struct http_call {
     int64_t started_ns, ended_ns;
     /* private */
     void *handle;
-    char error_text[256];
     struct http_call *next;
+    char error_text[256]; /* last: one struct may serve many calls, and this part need not be zero */
 };
 
 struct http_client *http_client_new(uv_loop_t *loop, const struct http_client_options *o);
@@ -66,5 +66,7 @@ void http_client_resume(struct http_call *call);
 /* An answer header's value by name, any letter case; p NULL when absent. Valid as long as the call. */
 struct str http_call_header(const struct http_call *call, const char *name);
 void http_call_free(struct http_call *call); /* the two buffers; not the struct */
+/* The same for a call that is over, so that a later one has the buffers: cheaper than keeping them with each struct. */
+void http_client_take_back(struct http_client *c, struct http_call *call);
 size_t http_client_active(const struct http_client *c);
 void http_client_close(struct http_client *c, void (*closed)(void *user), void *user); /* cancels everything, frees c */

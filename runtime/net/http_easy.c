@@ -7,6 +7,7 @@
 
 #define CONNECT_MS 3000
 #define TOTAL_MS 10000
+#define EXPECT_LEAST 1024 /* for a body up to this libcurl never asks first; each line of the list costs it comparisons */
 
 /* ---- bytes ---- */
 
@@ -185,7 +186,8 @@ static void set_headers(struct slot *slot, const struct http_call *call)
         slot->list[i].data = (char *)(uintptr_t)call->headers[i];
     if (slot->user_agent)
         slot->list[n++].data = slot->user_agent;
-    slot->list[n++].data = (char *)(uintptr_t)"Expect:"; /* a round trip for nothing: bodies are small */
+    if (call->upload || call->body_len > EXPECT_LEAST)
+        slot->list[n++].data = (char *)(uintptr_t)"Expect:"; /* a round trip for nothing: bodies are small */
     if (!typed)
         slot->list[n++].data = (char *)(uintptr_t)"Content-Type:"; /* else libcurl says it is a form */
     for (size_t i = 0; i < n; i++)
