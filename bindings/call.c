@@ -326,21 +326,22 @@ static int64_t next_attempt(struct api_call *c)
     return limit > 0 && spent + wait >= limit ? -1 : wait;
 }
 
+static struct str request_id(const struct http_call *h) { return http_call_header(h, "x-line-request-id"); }
+
 static void record(const struct api_call *c, int64_t again_ms)
 {
     const struct http_call *h = &c->http;
     int64_t ns = h->ended_ns - h->started_ns;
     int status = h->result == 0 ? h->status : 0;
-    struct str id = http_call_header(h, "x-line-request-id");
     worker_count_call(c->row, status, ns);
-    LOG(DEBUG, "line call", F_STR("operation", c->name), F_INT("status", status), F_VIEW("request_id", id),
+    LOG(DEBUG, "line call", F_STR("operation", c->name), F_INT("status", status), F_VIEW("request_id", request_id(h)),
         F_NUM("ms", (double)ns / NS_PER_MS), F_STR("error", h->result ? h->error : NULL));
     if (again_ms >= 0)
         LOG(INFO, "line call will be repeated", F_STR("operation", c->name), F_INT("status", status),
-            F_VIEW("request_id", id), F_INT("attempt", c->attempt), F_INT("in_ms", again_ms),
+            F_VIEW("request_id", request_id(h)), F_INT("attempt", c->attempt), F_INT("in_ms", again_ms),
             F_STR("error", h->result ? h->error : NULL));
     if (c->counted_as_sent)
-        LOG(INFO, "reply counts as sent: an earlier attempt has used the token", F_VIEW("request_id", id));
+        LOG(INFO, "reply counts as sent: an earlier attempt has used the token", F_VIEW("request_id", request_id(h)));
 }
 
 /* How often each kind of send was accepted, for the cached quota. */

@@ -83,6 +83,7 @@ static void check_value(lua_State *L, const struct operation_field *f)
 static void check_fields(lua_State *L, const struct operation_field *f, unsigned n)
 {
     const char *what = lua_tostring(L, ARG_WHAT), *names[OPERATION_FIELDS];
+    uint32_t seen = 0;
     lua_pushnil(L);
     while (lua_next(L, ARG_FIELDS)) { /* key value */
         if (lua_type(L, -2) != LUA_TSTRING)
@@ -99,10 +100,11 @@ static void check_fields(lua_State *L, const struct operation_field *f, unsigned
             call_misuse(L, "%s: field '%s' must be %s, not %s", what, key, field_type_name(f[i].type),
                         luaL_typename(L, -1));
         check_value(L, &f[i]);
+        seen |= 1u << i;
         lua_pop(L, 1);
     }
     for (unsigned i = 0; i < n; i++) {
-        if (!f[i].required) continue;
+        if (!f[i].required || (seen >> i & 1)) continue;
         if (lua_getfield(L, ARG_FIELDS, f[i].name) == LUA_TNIL)
             call_misuse(L, "%s: missing field '%s'", what, f[i].name);
         lua_pop(L, 1);

@@ -51,7 +51,7 @@ function send.push_as(what, to, ...)
   if type(to) ~= "string" then
     misuse("%s: the first argument is the id of a user, group or room, not a %s", what, type(to))
   end
-  local list = {}
+  local list = {nil} -- room for one message, the usual number; an empty table would have to grow
   local _, options = messages.collect(what, list, 0, ...)
   local fields = {to = to, messages = list}
   return inner.push_message(fields, apply(what, fields, options), what)
