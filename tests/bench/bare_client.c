@@ -102,7 +102,7 @@ int main(int argc, char **argv)
     for (int i = 0; slots && i < concurrent; i++) {
         CURL *e = slots[i].easy = curl_easy_init();
         struct curl_slist *headers = push ? curl_slist_append(NULL, KEY_LINE) : NULL;
-        headers = curl_slist_append(headers, "Authorization: Bearer test-token");
+        headers = curl_slist_append(headers, "Authorization: Bearer bench-token-0123456789");
         slots[i].headers = curl_slist_append(headers, "Content-Type: application/json");
         curl_easy_setopt(e, CURLOPT_URL, argv[1]);
         curl_easy_setopt(e, CURLOPT_HTTPHEADER, slots[i].headers);
