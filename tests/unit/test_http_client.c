@@ -88,6 +88,35 @@ TEST(post_and_answer)
     stop_both();
 }
 
+/* What an answer was kept in serves the next call under way; what grew large does not stay. */
+TEST(memory_of_answers_goes_round)
+{
+    if (!start_both())
+        return;
+    static char large[100000];
+    struct http_call c = call_to("POST", "/"), d = c, e = c, f = c;
+    c.body = d.body = f.body = "first", c.body_len = d.body_len = f.body_len = 5;
+    memset(large, 'x', sizeof large);
+    e.body = large, e.body_len = sizeof large;
+    CHECK(run(&c));
+    const char *was = c.answer.data;
+    http_client_take_back(client, &c);
+    CHECK(!c.answer.data && !c.header_bytes.data);
+    CHECK(run(&d));
+    CHECK(d.answer.data == was);
+    CHECK_STRN(buf_str(&d.answer), "first");
+    CHECK(http_call_header(&d, "content-length").n == 1);
+    http_client_take_back(client, &d);
+    CHECK(run(&e));
+    CHECK_INT(e.answer.len, sizeof large);
+    http_client_take_back(client, &e);
+    CHECK(run(&f));
+    CHECK(!f.answer.data || f.answer.cap < sizeof large);
+    CHECK_STRN(buf_str(&f.answer), "first");
+    http_client_take_back(client, &f);
+    stop_both();
+}
+
 TEST(the_bytes_of_a_request)
 {
     static const struct {
