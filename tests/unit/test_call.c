@@ -52,17 +52,8 @@ void http_client_cancel(struct http_client *client, struct http_call *c)
 void http_client_pause(struct http_call *c) { (void)c, fake.paused++; }
 void http_client_resume(struct http_call *c) { (void)c, fake.resumed++; }
 
-void http_call_free(struct http_call *c)
-{
-    buf_free(&c->answer);
-    buf_free(&c->header_bytes);
-}
-
-void http_client_take_back(struct http_client *client, struct http_call *c)
-{
-    (void)client;
-    http_call_free(c);
-}
+void http_call_free(struct http_call *c) { buf_free(&c->answer), buf_free(&c->header_bytes); }
+void http_client_take_back(struct http_client *client, struct http_call *c) { (void)client, http_call_free(c); }
 
 struct str http_call_header(const struct http_call *c, const char *name)
 {
