@@ -152,30 +152,44 @@ LJMP static void wrong_type(struct check *c, const struct schema_field *f, const
                    number ? " (tostring makes one)" : "");
 }
 
-static void walk_string(struct check *c, const struct schema_field *f, const struct at *at, int idx, int type, unsigned place)
+/* Out of the way of the many strings that are right, like what else makes texts. */
+__attribute__((noinline)) LJMP static void wrong_string(struct check *c, const struct schema_field *f, const struct at *at,
+                                                        struct str s, unsigned most)
 {
-    struct str s;
     char text[TEXT_SIZE];
-    if (type != LUA_TSTRING) return wrong_type(c, f, at, place, idx);
-    s.p = lua_tolstring(c->L, idx, &s.n);
-    c->bytes += s.n + 2;
-    unsigned most = f->rule == RULE_LABEL ? schema_label(place).most : 0;
-    if (schema_fits(f, s, most)) return;
     schema_complaint(f, s, most, text, sizeof text);
     check_complain(c, at, 0, "%s", text);
 }
 
-static void walk_number(struct check *c, const struct schema_field *f, const struct at *at, int idx)
+/* Returns its length; 1 when it is no string. */
+static inline size_t walk_string(struct check *c, const struct schema_field *f, const struct at *at, int idx, int type,
+                                 unsigned place)
 {
-    int is_integer;
+    struct str s;
+    if (type != LUA_TSTRING) return wrong_type(c, f, at, place, idx), 1;
+    s.p = lua_tolstring(c->L, idx, &s.n);
+    c->bytes += s.n + 2;
+    unsigned most = f->rule == RULE_LABEL ? schema_label(place).most : 0;
+    if (!schema_fits(f, s, most)) wrong_string(c, f, at, s, most);
+    return s.n;
+}
+
+__attribute__((noinline)) LJMP static void wrong_number(struct check *c, const struct schema_field *f, const struct at *at,
+                                                        double d)
+{
     char expected[TEXT_SIZE];
-    if (lua_type(c->L, idx) != LUA_TNUMBER) return wrong_type(c, f, at, 0, idx);
-    double d = lua_tonumber(c->L, idx);
-    lua_tointegerx(c->L, idx, &is_integer);
-    c->bytes++;
-    if ((f->type == SCHEMA_NUMBER || is_integer) && (!f->limited || (d >= f->min && d <= f->max))) return;
     schema_expected(f, 0, expected, sizeof expected);
     check_complain(c, at, 0, "is %.14g, but must be %s", d, expected);
+}
+
+static void walk_number(struct check *c, const struct schema_field *f, const struct at *at, int idx, int type)
+{
+    int is_integer = 1;
+    if (type != LUA_TNUMBER) return wrong_type(c, f, at, 0, idx);
+    double d = lua_tonumber(c->L, idx);
+    if (f->type == SCHEMA_INTEGER) lua_tointegerx(c->L, idx, &is_integer);
+    c->bytes++;
+    if (!is_integer || (f->limited && !(d >= f->min && d <= f->max))) wrong_number(c, f, at, d);
 }
 
 /* A list of objects of kind k (f NULL), or of a field's strings. */
@@ -207,19 +221,23 @@ static bool is_list(lua_State *L, int idx)
     return empty;
 }
 
-static void walk_list(struct check *c, const struct schema_field *f, const struct at *at, int idx, unsigned place)
+__attribute__((noinline)) LJMP static void wrong_length(struct check *c, const struct schema_field *f, const struct at *at,
+                                                        double n)
 {
     char expected[TEXT_SIZE];
+    schema_expected(f, 0, expected, sizeof expected);
+    check_complain(c, at, 0, "has %.0f entries, but must be %s", n, expected);
+}
+
+static void walk_list(struct check *c, const struct schema_field *f, const struct at *at, int idx, unsigned place)
+{
     bool table = lua_istable(c->L, idx);
     double n = table ? (double)lua_rawlen(c->L, idx) : 0;
     if (n == 0 && !is_list(c->L, idx)) {
         if (!table) return wrong_type(c, f, at, place, idx);
         return check_complain(c, at, idx, "is a table with names, but must be a list");
     }
-    if (f->limited && (n < f->min || n > f->max)) {
-        schema_expected(f, 0, expected, sizeof expected);
-        check_complain(c, at, 0, "has %.0f entries, but must be %s", n, expected);
-    }
+    if (f->limited && (n < f->min || n > f->max)) wrong_length(c, f, at, n);
     walk_entries(c, f->of, f, at, idx, place);
 }
 
@@ -250,9 +268,9 @@ static void walk_map(struct check *c, const struct schema_field *f, const struct
 static void walk_value(struct check *c, const struct schema_field *f, const struct at *at, int idx, int type, unsigned place)
 {
     switch (f->type) {
-    case SCHEMA_STRING: return walk_string(c, f, at, idx, type, place);
+    case SCHEMA_STRING: walk_string(c, f, at, idx, type, place); return;
     case SCHEMA_INTEGER:
-    case SCHEMA_NUMBER: return walk_number(c, f, at, idx);
+    case SCHEMA_NUMBER: return walk_number(c, f, at, idx, type);
     case SCHEMA_BOOLEAN:
         c->bytes += 4;
         if (type != LUA_TBOOLEAN) wrong_type(c, f, at, 0, idx);
@@ -272,20 +290,16 @@ LJMP int check_get(struct check *c, int idx, const char *name)
     return type_of(c->L, -1);
 }
 
-bool check_has(const struct check_object *o, const char *name)
-{
-    int i = schema_field(o->kind, name, strlen(name));
-    return i >= 0 && (o->seen >> i & 1);
-}
-
 /* A box's contents stand in lines of text or not, by its layout. */
 static unsigned box_place(struct check *c, int idx)
 {
     unsigned place = PLACE_ANY; /* a wrong layout is an error of its own */
-    if (check_get(c, idx, "layout") == LUA_TSTRING) {
-        const char *layout = lua_tostring(c->L, -1);
-        if (strcmp(layout, "baseline") == 0) place = PLACE_BASELINE;
-        else if (strcmp(layout, "horizontal") == 0 || strcmp(layout, "vertical") == 0) place = PLACE_BOX;
+    lua_pushvalue(c->L, c->type_idx + 1);
+    if (lua_rawget(c->L, idx) == LUA_TSTRING) {
+        struct str layout;
+        layout.p = lua_tolstring(c->L, -1, &layout.n);
+        if (str_is(layout, "baseline")) place = PLACE_BASELINE;
+        else if (str_is(layout, "vertical") || str_is(layout, "horizontal")) place = PLACE_BOX;
     }
     lua_pop(c->L, 1);
     return place;
@@ -300,6 +314,10 @@ static void walk_field(struct check *c, struct check_object *o, struct at *here,
     o->seen |= (uint64_t)1 << i;
     here->name = f->name;
     c->bytes += f->n + 4u; /* its quotes, colon and comma */
+    if (f->type == SCHEMA_STRING) {
+        o->empty |= (uint64_t)(walk_string(c, f, here, idx, type, place) == 0) << i;
+        return;
+    }
     if (f->type == SCHEMA_ARRAY && o->kind->check == CHECK_box) return walk_list(c, f, here, idx, box_place(c, o->idx));
     walk_value(c, f, here, idx, type, place);
 }
@@ -310,16 +328,20 @@ static void walk_in_memory_order(struct check *c, struct check_object *o, struct
     int top = lua_gettop(L); /* key and value stand above */
     lua_pushnil(L);
     while (lua_next(L, o->idx)) {
-        size_t n = 0;
-        const char *key = lua_type(L, top + 1) == LUA_TSTRING ? lua_tolstring(L, top + 1, &n) : NULL;
-        int i = key ? schema_field(o->kind, key, n) : -1;
-        if (i >= 0) walk_field(c, o, here, i, top + 2, place);
-        else if (!key) c->errors++; /* the second walk says it */
-        else if (!(n == 4 && memcmp(key, "type", 4) == 0)) notice(c, o->kind, o->at, o->idx, "field", key);
+        if (lua_type(L, top + 1) == LUA_TSTRING) {
+            size_t n;
+            const char *key = lua_tolstring(L, top + 1, &n);
+            int i = schema_field(o->kind, key, n);
+            if (i >= 0) walk_field(c, o, here, i, top + 2, place);
+            else if (!(n == 4 && memcmp(key, "type", 4) == 0)) notice(c, o->kind, o->at, o->idx, "field", key);
+        } else {
+            c->errors++; /* the second walk says it */
+        }
+        if (c->errors) {
+            lua_settop(L, top);
+            return;
+        }
         lua_settop(L, top + 1);
-        if (goes_on(c)) continue;
-        lua_settop(L, top);
-        return;
     }
 }
 
@@ -345,12 +367,19 @@ static bool walk_in_schema_order(struct check *c, struct check_object *o, struct
     return true;
 }
 
-LJMP static void missing(struct check *c, const struct check_object *o, struct at *here, unsigned place)
+static uint64_t lacks_of(const struct check_object *o, unsigned place)
+{
+    uint64_t required = o->kind->required;
+    if (o->kind->label && schema_label(place).required) required |= (uint64_t)1 << (o->kind->label - 1);
+    return required & ~o->seen;
+}
+
+__attribute__((noinline)) LJMP static void missing(struct check *c, const struct check_object *o, struct at *here,
+                                                   unsigned place)
 {
     char expected[TEXT_SIZE];
     struct schema_label label = schema_label(place);
-    uint64_t lacks = o->kind->required & ~o->seen;
-    if (o->kind->label && label.required) lacks |= ((uint64_t)1 << (o->kind->label - 1)) & ~o->seen;
+    uint64_t lacks = lacks_of(o, place);
     for (unsigned i = 0; lacks; i++, lacks >>= 1) {
         if (!(lacks & 1)) continue;
         here->name = o->kind->fields[i].name;
@@ -372,7 +401,7 @@ static void walk_object(struct check *c, const struct schema_kind *k, const stru
     if (!c->report) walk_in_memory_order(c, &o, &here, place);
     else if (!walk_in_schema_order(c, &o, &here, place)) return;
     o.bytes = c->bytes - before;
-    missing(c, &o, &here, place);
+    if (lacks_of(&o, place)) missing(c, &o, &here, place);
     if (k->check != CHECK_none && goes_on(c)) check_rule(c, &o);
 }
 
@@ -444,7 +473,7 @@ LJMP static void report(lua_State *L, const struct schema_kind *k, bool list, in
                         const char *where, bool raise)
 {
     struct report r = {.used = 0};
-    struct check c = {.L = L, .report = &r, .where = where, .type_idx = lua_gettop(L)};
+    struct check c = {.L = L, .report = &r, .where = where, .type_idx = lua_gettop(L) - 1};
     char here[256], all[LIMIT_ERROR_TEXT + 512];
     if (!where) {
         task_push_where(L);
@@ -480,10 +509,11 @@ LJMP void message_check_at(lua_State *L, const char *kind, int idx, const char *
     luaL_checkstack(L, LUA_MINSTACK, "check");
     idx = lua_absindex(L, idx);
     lua_pushliteral(L, "type");
-    struct check c = {.L = L, .where = where, .type_idx = lua_gettop(L)};
+    lua_pushliteral(L, "layout");
+    struct check c = {.L = L, .where = where, .type_idx = lua_gettop(L) - 1};
     run(&c, k, list, idx, path);
     if (c.errors) report(L, k, list, idx, path, what, where, mode == MODE_STRICT);
-    lua_pop(L, 1);
+    lua_pop(L, 2);
 }
 
 LJMP void message_check(lua_State *L, const char *kind, int idx, const char *path, const char *what)

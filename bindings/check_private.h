@@ -1,5 +1,6 @@
 /* Shared by check.c, which walks a value along the schema, and check_rules.c, which holds what no single field can say. */
 #pragma once
+#include <string.h>
 #include "bindings/check.h"
 #include "line/schema.h"
 
@@ -19,7 +20,7 @@ struct check {
     struct report *report;  /* NULL in the first, fast walk, which stops at the first error and only counts it */
     const char *where;      /* the script's call, for what no builder made; NULL: where the script is now */
     unsigned errors;
-    int type_idx;           /* stack index of the string "type" */
+    int type_idx;           /* stack index of the string "type"; "layout" is the next */
     unsigned depth;
     size_t bytes;           /* of JSON so far, at least: without escapes and blanks */
     unsigned animated, filters, recipients; /* in the message or body so far */
@@ -31,6 +32,7 @@ struct check_object {
     const struct at *at; /* the container's key where it stands */
     int idx;
     uint64_t seen;       /* bit i: field i is there and not null */
+    uint64_t empty;      /* bit i: field i is an empty string */
     size_t bytes;        /* of its JSON, at least */
 };
 
@@ -40,6 +42,16 @@ __attribute__((format(printf, 4, 5))) LJMP void check_complain(struct check *c, 
 /* Push the raw field, and its type; json.null counts as LUA_TNIL. */
 LJMP int check_get(struct check *c, int idx, const char *name);
 /* Whether o has the field. */
-bool check_has(const struct check_object *o, const char *name);
+static inline bool check_has(const struct check_object *o, const char *name)
+{
+    int i = schema_field(o->kind, name, strlen(name));
+    return i >= 0 && (o->seen >> i & 1);
+}
+/* Whether the field is an empty string. */
+static inline bool check_empty(const struct check_object *o, const char *name)
+{
+    int i = schema_field(o->kind, name, strlen(name));
+    return i >= 0 && (o->empty >> i & 1);
+}
 /* Run o's kind's own rule. */
 LJMP void check_rule(struct check *c, const struct check_object *o);

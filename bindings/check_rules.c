@@ -269,8 +269,7 @@ LJMP static void rule_flex_text(struct check *c, const struct check_object *o)
     struct at at = at_field(o, "text");
     if (check_has(o, "contents")) return;
     if (!check_has(o, "text")) return check_complain(c, &at, 0, "is missing; a text has text, or spans as contents");
-    struct str text = string_of(c, o->idx, "text");
-    if (text.p && text.n == 0) check_complain(c, &at, 0, "is empty, which LINE refuses");
+    if (check_empty(o, "text")) check_complain(c, &at, 0, "is empty, which LINE refuses");
 }
 
 /* ---- actions ---- */

@@ -47,13 +47,6 @@ static bool ready;
 
 /* ---- indexes ---- */
 
-/* Length, first, middle and last byte tell nearly all names of one kind apart; the rest takes the next free slot. */
-static unsigned slot_of(const char *name, size_t n)
-{
-    const unsigned char *p = (const unsigned char *)name;
-    return ((unsigned)n * 5u + p[0] + p[n - 1] * 3u + p[n / 2] * 7u) & (SCHEMA_SLOTS - 1);
-}
-
 static const struct schema_kind *find(const char *name)
 {
     for (unsigned i = 0; i < kinds_n; i++)
@@ -61,19 +54,43 @@ static const struct schema_kind *find(const char *name)
     abort(); /* a typing error in schema.def; test_schema reads every row */
 }
 
+static void index_name(struct schema_kind *k, const char *name, size_t n, unsigned number)
+{
+    unsigned slot = schema_slot(name, n);
+    while (k->index[slot]) slot = (slot + 1) & (SCHEMA_SLOTS - 1);
+    k->index[slot] = (uint8_t)(number + 1);
+}
+
+/* What shares a slot, or stands too far behind, is found by reading all words. */
+static void index_words(struct schema_field *f)
+{
+    for (const char *p = f->words; *p && p - f->words < UINT8_MAX; p += strspn(p, " ")) {
+        size_t n = strcspn(p, " ");
+        uint8_t *slot = &f->word_at[schema_word_slot(p, n)];
+        if (!*slot) *slot = (uint8_t)(p - f->words + 1);
+        p += n;
+    }
+}
+
 static void index_kind(struct schema_kind *k)
 {
-    if (k->fields_n > SCHEMA_FIELDS) abort();
+    if (k->fields_n > SCHEMA_FIELDS || k->variants_n > SCHEMA_FIELDS) abort();
     for (unsigned i = 0; i < k->fields_n; i++) {
         struct schema_field *f = &k->fields[i];
-        unsigned slot = slot_of(f->name, f->n);
-        while (k->index[slot]) slot = (slot + 1) & (SCHEMA_SLOTS - 1);
-        k->index[slot] = (uint8_t)(i + 1);
+        bool limited = f->limited && f->type == SCHEMA_STRING; /* an array's limits are of its entries */
+        index_name(k, f->name, f->n, i);
+        if (f->rule == RULE_WORDS || f->rule == RULE_SIZE) index_words(f);
+        f->least = limited ? (size_t)f->min : 0;
+        f->most = limited ? (size_t)f->max : SIZE_MAX;
         if (f->kind) f->of = find(f->kind);
         if (f->rule == RULE_LABEL) k->label = (uint8_t)(i + 1);
         if (f->required) k->required |= (uint64_t)1 << i;
     }
-    for (unsigned i = 0; i < k->variants_n; i++) k->variants[i].of = find(k->variants[i].kind);
+    for (unsigned i = 0; i < k->variants_n; i++) {
+        struct schema_variant *v = &k->variants[i];
+        index_name(k, v->type, v->n, i);
+        v->of = find(v->kind);
+    }
 }
 
 /* Once per process, by its one thread that has Lua. */
@@ -96,23 +113,6 @@ const struct schema_kind *schema_kinds(unsigned *ret_n)
     if (!ready) make_ready();
     *ret_n = kinds_n;
     return kinds;
-}
-
-int schema_field(const struct schema_kind *k, const char *name, size_t n)
-{
-    if (n == 0) return -1;
-    for (unsigned slot = slot_of(name, n); k->index[slot]; slot = (slot + 1) & (SCHEMA_SLOTS - 1)) {
-        const struct schema_field *f = &k->fields[k->index[slot] - 1];
-        if (f->n == n && memcmp(f->name, name, n) == 0) return k->index[slot] - 1;
-    }
-    return -1;
-}
-
-const struct schema_variant *schema_variant(const struct schema_kind *k, const char *type, size_t n)
-{
-    for (unsigned i = 0; i < k->variants_n; i++)
-        if (k->variants[i].n == n && memcmp(k->variants[i].type, type, n) == 0) return &k->variants[i];
-    return NULL;
 }
 
 /* ---- labels ---- */

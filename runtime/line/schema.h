@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include "base/str.h"
 
 enum schema_type {
@@ -96,6 +97,8 @@ enum schema_check {
 
 struct schema_kind;
 
+#define SCHEMA_WORDS 16u /* slots of a field's index of words */
+
 struct schema_field {
     const char *name;
     enum schema_type type;
@@ -111,6 +114,8 @@ struct schema_field {
     const char *about; /* for references and editors */
     const struct schema_kind *of; /* kind, looked up */
     uint8_t n;                    /* length of name */
+    size_t least, most;           /* characters of a string; 0 and SIZE_MAX: any */
+    uint8_t word_at[SCHEMA_WORDS]; /* schema_word_slot of a word → its position in words + 1; most words have theirs */
 };
 
 struct schema_variant {
@@ -134,17 +139,77 @@ struct schema_kind {
     unsigned least, most;          /* entries of a list of this kind, where that is a body's own ("message[]"); 0: any */
     uint64_t required;             /* bit i: field i */
     uint8_t label;                 /* number + 1 of the field that is a RULE_LABEL; 0: none */
-    uint8_t index[SCHEMA_SLOTS];   /* hash of a field's name → its number + 1 */
+    uint8_t index[SCHEMA_SLOTS];   /* hash of a field's name, or of a variant's type → its number + 1 */
 };
 
 /* By name; NULL when there is none. The first call makes the indexes. */
 const struct schema_kind *schema_find(struct str name);
 /* All kinds, for references and editor types. */
 const struct schema_kind *schema_kinds(unsigned *ret_n);
+
+/* Every field of every message is looked up, so this is here, for the compiler to see whole. Length, first, middle and last
+ * byte tell nearly all names of one kind apart; the rest takes the next free slot. n > 0. */
+static inline unsigned schema_slot(const char *name, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)name;
+    return ((unsigned)n * 5u + p[0] + p[n - 1] * 3u + p[n / 2] * 7u) & (SCHEMA_SLOTS - 1);
+}
+
+static inline unsigned schema_word_slot(const char *word, size_t n)
+{
+    return ((unsigned)n + (unsigned char)word[0] * 3u + (unsigned char)word[n - 1] * 5u) & (SCHEMA_WORDS - 1);
+}
+
+/* As memcmp(a, b, n) == 0, of two short texts: a call costs more than they do. */
+static inline bool schema_same(const char *a, const char *b, size_t n)
+{
+    uint64_t x, y;
+    uint32_t s, t;
+    if (n >= sizeof x) {
+        for (size_t i = 0; i + sizeof x <= n; i += sizeof x) {
+            memcpy(&x, a + i, sizeof x);
+            memcpy(&y, b + i, sizeof y);
+            if (x != y) return false;
+        }
+        memcpy(&x, a + n - sizeof x, sizeof x);
+        memcpy(&y, b + n - sizeof y, sizeof y);
+        return x == y;
+    }
+    if (n >= sizeof s) {
+        memcpy(&s, a, sizeof s);
+        memcpy(&t, b, sizeof t);
+        if (s != t) return false;
+        memcpy(&s, a + n - sizeof s, sizeof s);
+        memcpy(&t, b + n - sizeof t, sizeof t);
+        return s == t;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i]) return false;
+    return true;
+}
+
 /* Number of the field with this name, -1 when the kind has none. */
-int schema_field(const struct schema_kind *k, const char *name, size_t n);
+static inline int schema_field(const struct schema_kind *k, const char *name, size_t n)
+{
+    if (n == 0) return -1;
+    for (unsigned slot = schema_slot(name, n); k->index[slot]; slot = (slot + 1) & (SCHEMA_SLOTS - 1)) {
+        const struct schema_field *f = &k->fields[k->index[slot] - 1];
+        if (f->n == n && schema_same(f->name, name, n)) return k->index[slot] - 1;
+    }
+    return -1;
+}
+
 /* The variant of a union for a type; NULL when LINE has none that we know. */
-const struct schema_variant *schema_variant(const struct schema_kind *k, const char *type, size_t n);
+static inline const struct schema_variant *schema_variant(const struct schema_kind *k, const char *type, size_t n)
+{
+    if (n == 0) return NULL;
+    for (unsigned slot = schema_slot(type, n); k->index[slot]; slot = (slot + 1) & (SCHEMA_SLOTS - 1)) {
+        const struct schema_variant *v = &k->variants[k->index[slot] - 1];
+        if (v->n == n && schema_same(v->type, type, n)) return v;
+    }
+    return NULL;
+}
+
 /* The documented need and length of an action's label at a place (one bit of enum schema_place). */
 struct schema_label {
     bool required;

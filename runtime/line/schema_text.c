@@ -104,6 +104,19 @@ int schema_word(const char *words, struct str s)
     return -1;
 }
 
+/* Is s one of the field's words? */
+static bool is_word(const struct schema_field *f, struct str s)
+{
+    unsigned at = s.n ? f->word_at[schema_word_slot(s.p, s.n)] : 0;
+    if (at) {
+        const char *word = f->words + at - 1;
+        size_t i = 0;
+        while (i < s.n && word[i] == s.p[i] && word[i] != ' ' && word[i]) i++;
+        if (i == s.n && (word[i] == ' ' || !word[i])) return true;
+    }
+    return schema_word(f->words, s) >= 0;
+}
+
 /* Read digits with an optional decimal part; what follows them is left in *rest. */
 static bool number_of(struct str s, bool sign, double *ret, struct str *rest)
 {
@@ -189,8 +202,8 @@ static bool follows_rule(const struct schema_field *f, struct str s)
     switch (f->rule) {
     case RULE_NONE:
     case RULE_LABEL: return true;
-    case RULE_WORDS: return schema_word(f->words, s) >= 0;
-    case RULE_SIZE: return schema_word(f->words, s) >= 0 || is_size(f, s);
+    case RULE_WORDS: return is_word(f, s);
+    case RULE_SIZE: return is_word(f, s) || is_size(f, s);
     case RULE_HTTPS:
     case RULE_LINK: return is_link(f, s) && url_flaw(s) == s.n;
     case RULE_COLOR: return is_color(s);
@@ -206,19 +219,18 @@ static bool follows_rule(const struct schema_field *f, struct str s)
 static bool limits(const struct schema_field *f, unsigned label_most, size_t *least, size_t *most)
 {
     bool label = f->rule == RULE_LABEL;
-    *least = label || f->type == SCHEMA_ARRAY ? 0 : (size_t)f->min;
-    *most = label ? label_most : (size_t)f->max;
-    return label || (f->limited && f->type != SCHEMA_ARRAY); /* an array's limits are of its entries */
+    *least = label ? 0 : f->least;
+    *most = label ? label_most : f->most;
+    return *most != SIZE_MAX;
 }
 
 bool schema_fits(const struct schema_field *f, struct str s, unsigned label_most)
 {
     size_t least, most;
-    if (limits(f, label_most, &least, &most)) {
-        /* Every count is at most the bytes: short strings need none. */
-        if (s.n < least || (s.n > most && length_of(f, s) > most)) return false;
-    }
-    return follows_rule(f, s);
+    limits(f, label_most, &least, &most);
+    /* Every count is at most the bytes: short strings need none. */
+    if (s.n < least || (s.n > most && length_of(f, s) > most)) return false;
+    return f->rule == RULE_NONE || follows_rule(f, s);
 }
 
 /* ---- messages ---- */
