@@ -1,10 +1,12 @@
-/* bare_server: libmicrohttpd and nothing else, in the mode that moonline uses it in (external epoll, one thread): reads
- * the body of a POST and answers 200. What moonline costs above this is moonline's. */
+/* bare_server [CERTIFICATE KEY]: libmicrohttpd and nothing else, in the mode that moonline uses it in (external epoll, one thread): reads
+ * the body of a POST and answers 200. With a certificate and its key, PEM files, it speaks HTTPS. What moonline costs above this is moonline's. */
 #include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 
@@ -38,8 +40,27 @@ static void on_signal(int sig)
     stop = 1;
 }
 
-int main(void)
+/* A file as text; ends the process when there is none. */
+static char *text_of(const char *path)
 {
+    static char texts[2][8192];
+    static int taken;
+    FILE *f = fopen(path, "re");
+    if (!f || taken == 2) {
+        perror(path);
+        exit(1);
+    }
+    texts[taken][fread(texts[taken], 1, sizeof texts[taken] - 1, f)] = '\0';
+    fclose(f);
+    return texts[taken++];
+}
+
+int main(int argc, char **argv)
+{
+    bool tls = argc == 3;
+    struct MHD_OptionItem pem[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? text_of(argv[1]) : NULL},
+                                   {MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? text_of(argv[2]) : NULL},
+                                   {MHD_OPTION_END, 0, NULL}};
     struct sockaddr_in address;
     struct sigaction act = {.sa_handler = on_signal};
     sigaction(SIGTERM, &act, NULL);
@@ -47,14 +68,14 @@ int main(void)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     http1_address(STR("127.0.0.1:0"), &address);
     int listener = http1_listen(&address);
-    struct MHD_Daemon *d = listener < 0 ? NULL : MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, NULL,
+    struct MHD_Daemon *d = listener < 0 ? NULL : MHD_start_daemon(MHD_USE_EPOLL | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL, answer, NULL,
         MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT, 1000u, MHD_OPTION_CONNECTION_TIMEOUT, 75u,
-        MHD_OPTION_END);
+        MHD_OPTION_ARRAY, tls ? pem : pem + 2, MHD_OPTION_END);
     if (!d) {
         perror("bare_server: cannot start");
         return 1;
     }
-    printf("bare_server: listening on http://127.0.0.1:%d\n", ntohs(address.sin_port));
+    printf("bare_server: listening on http%s://127.0.0.1:%d\n", tls ? "s" : "", ntohs(address.sin_port));
     fflush(stdout);
     struct pollfd p = {.fd = MHD_get_daemon_info(d, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN};
     while (!stop) {

@@ -1,6 +1,8 @@
-/* bench_check URL N: what the checks and the encoding of a Flex carousel of about 10 KB cost, beside bare libcurl sending
- * the same bytes to URL over one connection that is kept. The three take turns. Prints bytes of the body and CPU
- * microseconds a message of: check, encode, send. */
+/* bench_check N HTTP-URL HTTPS-URL CERTIFICATE: what the check and the encoding of a Flex carousel of about 10 KB cost. Beside
+ * it, what no check or encoder that gets a Lua table can do without: walking the table with lua_next, asking for types and
+ * nothing else; lua-cjson, as a peer; and bare libcurl sending the same bytes over a connection that is kept, plain and in
+ * TLS, which is what LINE is spoken to in. All take turns. Prints the bytes of the body and the CPU microseconds a message
+ * of: walk, cjson, check, encode, send, send in TLS. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,12 +53,12 @@ static size_t discard(char *p, size_t size, size_t n, void *user)
     return size * n;
 }
 
-static CURL *connection(const char *url, const struct buf *body, struct curl_slist **headers)
+static CURL *connection(const char *url, const char *certificate, const struct buf *body, struct curl_slist *headers)
 {
     CURL *e = curl_easy_init();
-    *headers = curl_slist_append(curl_slist_append(NULL, "Authorization: Bearer test-token"), "Content-Type: application/json");
     curl_easy_setopt(e, CURLOPT_URL, url);
-    curl_easy_setopt(e, CURLOPT_HTTPHEADER, *headers);
+    curl_easy_setopt(e, CURLOPT_CAINFO, certificate);
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(e, CURLOPT_POSTFIELDS, body->data);
     curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE, (long)body->len);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, discard);
@@ -64,50 +66,116 @@ static CURL *connection(const char *url, const struct buf *body, struct curl_sli
     return e;
 }
 
-int main(int argc, char **argv)
+/* ---- what is measured ---- */
+
+struct bench {
+    lua_State *L; /* body, its messages, cjson.encode */
+    struct buf body;
+    CURL *plain, *tls;
+};
+
+enum { BODY = 1, MESSAGES, CJSON_ENCODE };
+
+/* The table on top of the stack. */
+static int walk(lua_State *L)
 {
-    int n = argc == 3 ? (int)strtol(argv[2], NULL, 10) : 0;
-    struct curl_slist *headers;
-    struct buf body = BUF(1 << 20);
-    double used[3] = {0, 0, 0};
-    long status = 0;
-    if (n < 1) {
-        fputs("usage: bench_check URL N\n", stderr);
-        return 2;
+    int seen = 0, top = lua_gettop(L);
+    luaL_checkstack(L, 4, NULL);
+    lua_pushnil(L);
+    while (lua_next(L, top)) {
+        int key = lua_type(L, top + 1), value = lua_type(L, top + 2);
+        seen += key + value;
+        if (value == LUA_TTABLE) seen += walk(L);
+        lua_settop(L, top + 1);
     }
-    lua_State *L = luaL_newstate();
+    return seen;
+}
+
+static void run_walk(struct bench *b)
+{
+    lua_pushvalue(b->L, BODY);
+    walk(b->L);
+    lua_pop(b->L, 1);
+}
+
+static void run_cjson(struct bench *b)
+{
+    lua_pushvalue(b->L, CJSON_ENCODE);
+    lua_pushvalue(b->L, BODY);
+    lua_call(b->L, 1, 1);
+    lua_pop(b->L, 1);
+}
+
+static void run_check(struct bench *b) { message_check_at(b->L, "message[]", MESSAGES, "messages", "line.push", NULL); }
+
+static void run_encode(struct bench *b)
+{
+    buf_clear(&b->body);
+    json_encode(b->L, BODY, &b->body);
+}
+
+static void send_by(CURL *e)
+{
+    long status = 0;
+    CURLcode r = curl_easy_perform(e);
+    if (r == CURLE_OK) curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 200) return;
+    fprintf(stderr, "bench_check: a call was answered %ld (%s)\n", status, curl_easy_strerror(r));
+    exit(1);
+}
+
+static void run_plain(struct bench *b) { send_by(b->plain); }
+static void run_tls(struct bench *b) { send_by(b->tls); }
+
+static void (*const parts[])(struct bench *b) = {run_walk, run_cjson, run_check, run_encode, run_plain, run_tls};
+enum { PARTS = sizeof parts / sizeof *parts, ROUNDS = 10 };
+
+static void prepare(lua_State *L)
+{
     luaL_openlibs(L);
     json_open(L);
     if (luaL_dostring(L, carousel)) {
         fprintf(stderr, "bench_check: %s\n", lua_tostring(L, -1));
-        return 1;
+        exit(1);
     }
-    lua_getfield(L, 1, "messages");
-    json_encode(L, 1, &body);
-    CURL *e = connection(argv[1], &body, &headers);
-    size_t bytes = body.len;
-    for (int round = 0; round < 10; round++) {
-        double began = cpu_us();
-        for (int i = 0; i < n; i++) message_check_at(L, "message[]", 2, "messages", "line.push", NULL);
-        used[0] += cpu_us() - began;
-        began = cpu_us();
-        for (int i = 0; i < n; i++) {
-            body.len = 0;
-            json_encode(L, 1, &body);
-        }
-        used[1] += cpu_us() - began;
-        began = cpu_us();
-        for (int i = 0; i < n; i++) {
-            if (curl_easy_perform(e) == CURLE_OK) curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &status);
-            if (status != 200) return fprintf(stderr, "bench_check: a call was answered %ld\n", status), 1;
-        }
-        used[2] += cpu_us() - began;
+    lua_getfield(L, BODY, "messages");
+    luaL_requiref(L, "cjson", luaopen_moonline_cjson, 0);
+    lua_getfield(L, -1, "encode");
+    lua_replace(L, CJSON_ENCODE);
+}
+
+int main(int argc, char **argv)
+{
+    int n = argc == 5 ? (int)strtol(argv[1], NULL, 10) : 0;
+    struct bench b = {.L = luaL_newstate(), .body = BUF(1 << 20)};
+    double used[PARTS] = {0};
+    if (n < 1) {
+        fputs("usage: bench_check N HTTP-URL HTTPS-URL CERTIFICATE\n", stderr);
+        return 2;
     }
-    printf("%zu %.2f %.2f %.2f\n", bytes, used[0] / n / 10, used[1] / n / 10, used[2] / n / 10);
-    curl_easy_cleanup(e);
+    prepare(b.L);
+    run_encode(&b);
+    struct curl_slist *headers =
+        curl_slist_append(curl_slist_append(NULL, "Authorization: Bearer test-token"), "Content-Type: application/json");
+    b.plain = connection(argv[2], argv[4], &b.body, headers);
+    b.tls = connection(argv[3], argv[4], &b.body, headers);
+    for (int part = 0; part < PARTS; part++) parts[part](&b); /* connect, and fill what is kept */
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int part = 0; part < PARTS; part++) {
+            double began = cpu_us();
+            for (int i = 0; i < n; i++) parts[part](&b);
+            used[part] += cpu_us() - began;
+        }
+    }
+    printf("%zu", b.body.len);
+    for (int part = 0; part < PARTS; part++) printf(" %.2f", used[part] / n / ROUNDS);
+    puts("");
+    curl_easy_cleanup(b.plain);
+    curl_easy_cleanup(b.tls);
     curl_slist_free_all(headers);
-    lua_close(L);
+    lua_close(b.L);
     json_free();
-    buf_free(&body);
+    lua_json_free();
+    buf_free(&b.body);
     return 0;
 }
