@@ -9,6 +9,7 @@
  *     return call_start(L, c, what, k, ctx);     suspends; k runs when the last attempt ended */
 #pragma once
 #include "base/buf.h"
+#include "bindings/json.h"
 #include "bindings/task.h"
 #include "line/operations.h"
 #include "line/retry_key.h"
@@ -115,8 +116,9 @@ extern struct call_sends call_sends;
 bool call_ok(const struct api_call *c);
 /* The id that LINE gave the request that counts: of the accepted one after a 409. p NULL when there was none. */
 struct str call_request_id(const struct api_call *c);
-/* The value at idx as the JSON body. Raises at the script's line what cannot be sent. */
-LJMP void call_encode(lua_State *L, struct api_call *c, int idx, const char *what);
+/* The value at idx as the JSON body; written: of a part of it that was checked, or NULL. Raises at the script's line what
+ * cannot be sent. */
+LJMP void call_encode(lua_State *L, struct api_call *c, int idx, const char *what, const struct json_written *written);
 /* Push the answer's JSON as a Lua value (an empty body: an empty table). Raises an error object when it is not JSON. */
 LJMP void call_push_json(lua_State *L, struct api_call *c, int what, int where);
 /* Raise the error object of a failed call. what: stack index of "line.push"; where: of "bot.lua:12", or of nil to

@@ -64,19 +64,20 @@ static bool decode(lua_State *L, struct api_call *c)
 static int encode_protected(lua_State *L)
 {
     struct api_call *c = lua_touserdata(L, 1);
-    json_encode(L, 2, &c->body);
+    json_encode_with(L, 2, &c->body, lua_touserdata(L, 3));
     return 0;
 }
 
-LJMP void call_encode(lua_State *L, struct api_call *c, int idx, const char *what)
+LJMP void call_encode(lua_State *L, struct api_call *c, int idx, const char *what, const struct json_written *written)
 {
     idx = lua_absindex(L, idx);
     luaL_checkstack(L, 4, NULL);
     lua_pushcfunction(L, encode_protected);
     lua_pushlightuserdata(L, c);
     lua_pushvalue(L, idx);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)written);
     /* Protected only to put the script's line in front; the encoder says where in the value. */
-    int status = lua_pcall(L, 2, 0, 0);
+    int status = lua_pcall(L, 3, 0, 0);
     if (status != LUA_OK) buf_free(&c->body); /* up to the ceiling; the box may be long in being collected */
     if (status == LUA_ERRMEM) budget_out_of_memory(L);
     budget_check(L);

@@ -1,130 +1,44 @@
-/* See check.h. Two walks of one code: the first goes through the table as it lies in memory, allocates nothing, and stops
- * at the first error. Only then a second follows the order of the schema and writes down every error it meets. */
+/* See check.h. Two walks of one code: the first goes through the table as it lies in memory, allocates nothing in Lua, and
+ * stops at the first error. Only then a second follows the order of the schema and puts every error it meets into words.
+ *
+ * Getting at a table's values is most of what both a check and an encoder cost, so the first walk also writes the JSON of
+ * what it finds right. Of anything out of the ordinary (fields that the schema lacks, empty tables, marks, bytes that are
+ * not UTF-8) it stops writing, not checking: json_encode then does it all, and says what cannot be sent. */
 #include "bindings/check.h"
-#include <stdarg.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/limits.h"
-#include "base/log.h"
-#include "base/near.h"
-#include "bindings/built.h"
 #include "bindings/check_private.h"
 #include "bindings/json.h"
 #include "bindings/task.h"
-#include "bindings/worker.h"
 #include "line/schema_text.h"
 
-#define ERRORS_SHOWN 20
 #define ERRORS_COUNTED 1000 /* then the second walk ends: a table that holds itself would go on for ever */
-#define PATH_SIZE 400
-#define TEXT_SIZE 400
-
-struct report {
-    char text[LIMIT_ERROR_TEXT];
-    size_t used;
-};
-
-/* ---- what is wrong ---- */
-
-/* Append the path of at's key; returns the new length. */
-static size_t put_path(const struct at *at, char *ret, size_t n)
-{
-    size_t used = at->outer ? put_path(at->outer, ret, n) : 0;
-    if (used >= n) return used;
-    int m = at->name ? snprintf(ret + used, n - used, "%s%.64s", used && *at->name ? "." : "", at->name)
-                     : snprintf(ret + used, n - used, "[%lld]", (long long)at->index);
-    return used + (size_t)m;
-}
-
-/* The line where the innermost table that a builder made was built: the object itself (idx), or one around it. */
-static void put_where(struct check *c, const struct at *at, int idx, char *ret, size_t n)
-{
-    bool known = idx && built_where(c->L, idx);
-    for (; at && !known; at = at->outer) known = at->idx && built_where(c->L, at->idx);
-    if (!known && c->where) lua_pushstring(c->L, c->where);
-    else if (!known) task_push_where(c->L);
-    snprintf(ret, n, "%s", lua_tostring(c->L, -1));
-    lua_pop(c->L, 1);
-}
-
-LJMP void check_complain(struct check *c, const struct at *at, int idx, const char *fmt, ...)
-{
-    struct report *r = c->report;
-    char path[PATH_SIZE] = "", where[256], text[TEXT_SIZE];
-    va_list ap;
-    if (++c->errors > ERRORS_SHOWN || !r) return;
-    luaL_checkstack(c->L, 4, NULL);
-    put_where(c, at, idx, where, sizeof where);
-    put_path(at, path, sizeof path);
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    int m = snprintf(r->text + r->used, sizeof r->text - r->used, "%s%s: %s%s%s", r->used ? "\n" : "", where, path,
-                     *path ? ": " : "", text);
-    r->used += (size_t)m < sizeof r->text - r->used ? (size_t)m : sizeof r->text - r->used - 1;
-}
 
 /* Whether the walk goes on. */
 static bool goes_on(const struct check *c) { return c->errors < (c->report ? ERRORS_COUNTED : 1); }
 
-/* ---- what we do not know ---- */
+/* ---- what is right ---- */
 
-#define NOTICES 128
+/* Go on writing only if it went well so far. */
+static inline void wrote(struct check *c, bool well) { c->writes = c->writes && well; }
 
-/* Fields and types that the schema lacks go out as they are: LINE adds some every year. But they may be typing errors, so
- * the log has a line about each, once in the life of the process. */
-static bool noticed(const char *kind, const char *name)
+static inline void write_value(struct check *c, const char *s, size_t n)
 {
-    static uint32_t seen[NOTICES];
-    static unsigned n;
-    uint32_t h = 2166136261u;
-    for (const char *p = kind; *p; p++) h = (h ^ (unsigned char)*p) * 16777619u;
-    for (const char *p = name; *p; p++) h = (h ^ (unsigned char)*p) * 16777619u;
-    for (unsigned i = 0; i < n; i++)
-        if (seen[i] == h) return true;
-    if (n == NOTICES) return true;
-    seen[n++] = h;
-    return false;
+    size_t bad;
+    if (c->writes) wrote(c, write_string(&c->out, s, n, &bad) == WRITTEN);
 }
 
-/* A line in the log with all that leads to the script. */
-static void warn(const char *text, const char *where)
+static inline void write_literal(struct check *c, const char *s)
 {
-    const struct worker *w = worker_get();
-    const struct task *t = task_current();
-    struct str none = {0, 0};
-    LOG(WARN, text, F_STR("bot", w->bot), F_INT("generation", w->generation), F_STR("at", where),
-        F_VIEW("event", t ? task_event_id(t) : none), F_VIEW("chat", t ? task_chat(t) : none));
+    if (c->writes) wrote(c, write_bytes(&c->out, s, strlen(s)));
 }
 
-/* A type that other unions have and this one will hardly get. */
-static bool is_elsewhere(const struct schema_kind *k, const char *type, size_t n)
+static inline void write_key(struct check *c, char before, const char *s, size_t n)
 {
-    for (const char *p = k->elsewhere; p && *p; p += strspn(p, " ")) {
-        size_t length = strcspn(p, " ");
-        if (length == n && memcmp(p, type, n) == 0) return true;
-        p += length;
-    }
-    return false;
-}
-
-/* idx: the object with the name that is not known. */
-static void notice(struct check *c, const struct schema_kind *k, const struct at *at, int idx, const char *sort,
-                   const char *name)
-{
-    const char *names[SCHEMA_FIELDS + 1];
-    char path[PATH_SIZE] = "", where[256], text[TEXT_SIZE + PATH_SIZE], quoted[100];
-    unsigned n = k->variants ? k->variants_n : k->fields_n;
-    if (noticed(k->name, name)) return;
-    for (unsigned i = 0; i < n; i++) names[i] = k->variants ? k->variants[i].type : k->fields[i].name;
-    const char *near = near_name(name, names, n);
-    luaL_checkstack(c->L, 4, NULL);
-    put_where(c, at, idx, where, sizeof where);
-    put_path(at, path, sizeof path);
-    schema_quote((struct str){name, strlen(name)}, quoted, sizeof quoted);
-    snprintf(text, sizeof text, "%s: unknown %s %s%s%s%s; it goes to LINE as it is", path, sort, quoted,
-             near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
-    warn(text, where);
+    size_t bad;
+    if (c->writes) wrote(c, write_name(&c->out, before, s, n, &bad) == WRITTEN);
 }
 
 /* ---- values ---- */
@@ -141,7 +55,7 @@ static inline int type_of(lua_State *L, int idx)
 
 LJMP static void wrong_type(struct check *c, const struct schema_field *f, const struct at *at, unsigned place, int idx)
 {
-    char expected[TEXT_SIZE];
+    char expected[CHECK_TEXT];
     bool number = lua_type(c->L, idx) == LUA_TNUMBER && f->type == SCHEMA_STRING;
     if (!c->report) {
         c->errors++;
@@ -156,7 +70,7 @@ LJMP static void wrong_type(struct check *c, const struct schema_field *f, const
 __attribute__((noinline)) LJMP static void wrong_string(struct check *c, const struct schema_field *f, const struct at *at,
                                                         struct str s, unsigned most)
 {
-    char text[TEXT_SIZE];
+    char text[CHECK_TEXT];
     schema_complaint(f, s, most, text, sizeof text);
     check_complain(c, at, 0, "%s", text);
 }
@@ -169,6 +83,7 @@ static inline size_t walk_string(struct check *c, const struct schema_field *f, 
     if (type != LUA_TSTRING) return wrong_type(c, f, at, place, idx), 1;
     s.p = lua_tolstring(c->L, idx, &s.n);
     c->bytes += s.n + 2;
+    write_value(c, s.p, s.n);
     unsigned most = f->rule == RULE_LABEL ? schema_label(place).most : 0;
     if (!schema_fits(f, s, most)) wrong_string(c, f, at, s, most);
     return s.n;
@@ -177,7 +92,7 @@ static inline size_t walk_string(struct check *c, const struct schema_field *f, 
 __attribute__((noinline)) LJMP static void wrong_number(struct check *c, const struct schema_field *f, const struct at *at,
                                                         double d)
 {
-    char expected[TEXT_SIZE];
+    char expected[CHECK_TEXT];
     schema_expected(f, 0, expected, sizeof expected);
     check_complain(c, at, 0, "is %.14g, but must be %s", d, expected);
 }
@@ -189,7 +104,25 @@ static void walk_number(struct check *c, const struct schema_field *f, const str
     double d = lua_tonumber(c->L, idx);
     if (f->type == SCHEMA_INTEGER) lua_tointegerx(c->L, idx, &is_integer);
     c->bytes++;
+    if (c->writes)
+        wrote(c, lua_isinteger(c->L, idx) ? write_integer(&c->out, lua_tointeger(c->L, idx)) : isfinite(d) && write_double(&c->out, d));
     if (!is_integer || (f->limited && !(d >= f->min && d <= f->max))) wrong_number(c, f, at, d);
+}
+
+/* Whether a list has entries, positions as its only keys, and no mark: then its JSON is what one thinks. */
+static bool is_plain_list(lua_State *L, int idx, lua_Integer n)
+{
+    int top = lua_gettop(L);
+    lua_Integer i = 0;
+    if (n == 0 || json_mark_of(L, idx) >= 0) return false;
+    lua_pushnil(L);
+    while (lua_next(L, idx)) {
+        lua_settop(L, top + 1);
+        if (lua_isinteger(L, top + 1) && lua_tointeger(L, top + 1) == ++i) continue;
+        lua_settop(L, top);
+        return false;
+    }
+    return i == n;
 }
 
 /* A list of objects of kind k (f NULL), or of a field's strings. */
@@ -201,7 +134,9 @@ static void walk_entries(struct check *c, const struct schema_kind *k, const str
     lua_Integer n = (lua_Integer)lua_rawlen(L, idx);
     int top = lua_gettop(L);
     c->bytes += 2 + (size_t)(n > 1 ? n - 1 : 0);
+    if (c->writes) wrote(c, is_plain_list(L, idx, n));
     for (here.index = 1; here.index <= n && goes_on(c); here.index++) {
+        write_literal(c, here.index == 1 ? "[" : ",");
         lua_rawgeti(L, idx, here.index);
         int type = type_of(L, top + 1);
         if (type == LUA_TNIL) check_complain(c, &here, 0, "is null, which LINE takes in no list");
@@ -209,6 +144,7 @@ static void walk_entries(struct check *c, const struct schema_kind *k, const str
         else walk_string(c, f, &here, top + 1, type, place);
         lua_settop(L, top);
     }
+    write_literal(c, "]");
 }
 
 static bool is_list(lua_State *L, int idx)
@@ -224,7 +160,7 @@ static bool is_list(lua_State *L, int idx)
 __attribute__((noinline)) LJMP static void wrong_length(struct check *c, const struct schema_field *f, const struct at *at,
                                                         double n)
 {
-    char expected[TEXT_SIZE];
+    char expected[CHECK_TEXT];
     schema_expected(f, 0, expected, sizeof expected);
     check_complain(c, at, 0, "has %.0f entries, but must be %s", n, expected);
 }
@@ -248,6 +184,7 @@ static void walk_map(struct check *c, const struct schema_field *f, const struct
     unsigned n = 0;
     if (!lua_istable(L, idx)) return wrong_type(c, f, at, 0, idx);
     c->bytes += 2;
+    c->writes = false; /* rare */
     lua_pushnil(L);
     while (lua_next(L, idx)) {
         if (lua_type(L, -2) != LUA_TSTRING) {
@@ -273,7 +210,8 @@ static void walk_value(struct check *c, const struct schema_field *f, const stru
     case SCHEMA_NUMBER: return walk_number(c, f, at, idx, type);
     case SCHEMA_BOOLEAN:
         c->bytes += 4;
-        if (type != LUA_TBOOLEAN) wrong_type(c, f, at, 0, idx);
+        if (type != LUA_TBOOLEAN) return wrong_type(c, f, at, 0, idx);
+        write_literal(c, lua_toboolean(c->L, idx) ? "true" : "false");
         return;
     case SCHEMA_OBJECT: return walk_kind(c, f->of, at, idx, type, f->place);
     case SCHEMA_ARRAY: return walk_list(c, f, at, idx, f->place);
@@ -310,7 +248,7 @@ static void walk_field(struct check *c, struct check_object *o, struct at *here,
 {
     const struct schema_field *f = &o->kind->fields[i];
     int type = type_of(c->L, idx);
-    if (type == LUA_TNIL) return;
+    if (type == LUA_TNIL) return write_literal(c, "null"); /* in memory order: json.null */
     o->seen |= (uint64_t)1 << i;
     here->name = f->name;
     c->bytes += f->n + 4u; /* its quotes, colon and comma */
@@ -322,18 +260,35 @@ static void walk_field(struct check *c, struct check_object *o, struct at *here,
     walk_value(c, f, here, idx, type, place);
 }
 
+/* A field that the kind lacks; its value is at idx. */
+static void walk_other(struct check *c, const struct check_object *o, const char *key, size_t n, int idx)
+{
+    bool type = n == 4 && memcmp(key, "type", 4) == 0;
+    if (!type) check_notice(c, o->kind, o->at, o->idx, "field", key);
+    if (!type || lua_type(c->L, idx) != LUA_TSTRING) {
+        c->writes = false;
+        return;
+    }
+    const char *s = lua_tolstring(c->L, idx, &n);
+    write_value(c, s, n);
+}
+
 static void walk_in_memory_order(struct check *c, struct check_object *o, struct at *here, unsigned place)
 {
     lua_State *L = c->L;
     int top = lua_gettop(L); /* key and value stand above */
+    char before = '{';
+    if (c->writes) wrote(c, json_mark_of(L, o->idx) < 0);
     lua_pushnil(L);
     while (lua_next(L, o->idx)) {
         if (lua_type(L, top + 1) == LUA_TSTRING) {
             size_t n;
             const char *key = lua_tolstring(L, top + 1, &n);
             int i = schema_field(o->kind, key, n);
+            write_key(c, before, key, n);
+            before = ',';
             if (i >= 0) walk_field(c, o, here, i, top + 2, place);
-            else if (!(n == 4 && memcmp(key, "type", 4) == 0)) notice(c, o->kind, o->at, o->idx, "field", key);
+            else walk_other(c, o, key, n, top + 2);
         } else {
             c->errors++; /* the second walk says it */
         }
@@ -343,6 +298,8 @@ static void walk_in_memory_order(struct check *c, struct check_object *o, struct
         }
         lua_settop(L, top + 1);
     }
+    if (before == '{') c->writes = false; /* under some names {} is a list: json_encode knows them */
+    write_literal(c, "}");
 }
 
 /* False when the object is a list, about which nothing more can be said. */
@@ -377,7 +334,7 @@ static uint64_t lacks_of(const struct check_object *o, unsigned place)
 __attribute__((noinline)) LJMP static void missing(struct check *c, const struct check_object *o, struct at *here,
                                                    unsigned place)
 {
-    char expected[TEXT_SIZE];
+    char expected[CHECK_TEXT];
     struct schema_label label = schema_label(place);
     uint64_t lacks = lacks_of(o, place);
     for (unsigned i = 0; lacks; i++, lacks >>= 1) {
@@ -414,6 +371,7 @@ static void walk_kind(struct check *c, const struct schema_kind *k, const struct
     if (c->depth >= LIMIT_JSON_DEPTH) return check_complain(c, at, idx, "is nested too deep, or contains itself");
     if (c->bytes > LIMIT_API_REQUEST) return check_complain(c, at, idx, "makes the whole larger than LINE takes");
     luaL_checkstack(L, LUA_MINSTACK, "check");
+    if (c->depth > LIMIT_JSON_DEPTH / 4) c->writes = false; /* json_encode counts its own way how deep is too deep */
     c->depth++;
     if (!k->variants) {
         walk_object(c, k, at, idx, place);
@@ -426,8 +384,8 @@ static void walk_kind(struct check *c, const struct schema_kind *k, const struct
             const struct schema_variant *v = schema_variant(k, name, n);
             lua_pop(L, 1); /* the table keeps it */
             c->bytes += n + 10;
-            if (!v && is_elsewhere(k, name, n)) check_complain(c, &type_at, 0, "\"%s\" cannot stand here, only %s", name, k->about);
-            else if (!v) notice(c, k, at, idx, "type", name);
+            if (!v && check_elsewhere(k, name, n)) check_complain(c, &type_at, 0, "\"%s\" cannot stand here, only %s", name, k->about);
+            else if (!v) check_notice(c, k, at, idx, "type", name), c->writes = false;
             else if (place && !(v->places & place)) check_complain(c, &type_at, 0, "\"%s\" cannot stand here", v->type);
             else walk_object(c, v->of, at, idx, place);
         } else {
@@ -485,22 +443,23 @@ LJMP static void report(lua_State *L, const struct schema_kind *k, bool list, in
     if (c.errors <= 1) {
         snprintf(all, sizeof all, "%s", r.text);
     } else {
-        bool more = c.errors > ERRORS_SHOWN;
+        bool more = c.errors > CHECK_ERRORS_SHOWN;
         snprintf(all, sizeof all, "%s: %s: %u%s errors\n%s", c.where, what, c.errors,
                  c.errors >= ERRORS_COUNTED ? " or more" : "", r.text);
-        if (more) snprintf(all + strlen(all), sizeof all - strlen(all), "\nand %u more", c.errors - ERRORS_SHOWN);
+        if (more) snprintf(all + strlen(all), sizeof all - strlen(all), "\nand %u more", c.errors - CHECK_ERRORS_SHOWN);
     }
     if (!raise) {
-        warn(all, c.where);
+        check_warn(all, c.where);
         return;
     }
     lua_pushstring(L, all);
     lua_error(L);
 }
 
-LJMP void message_check_at(lua_State *L, const char *kind, int idx, const char *path, const char *what,
-                           const char *where)
+LJMP void message_check_write(lua_State *L, const char *kind, int idx, const char *path, const char *what,
+                              const char *where, struct json_written *ret)
 {
+    if (ret) ret->table = NULL;
     enum mode mode = mode_of(L);
     size_t n = strlen(kind);
     bool list = n > 2 && strcmp(kind + n - 2, "[]") == 0;
@@ -511,9 +470,24 @@ LJMP void message_check_at(lua_State *L, const char *kind, int idx, const char *
     lua_pushliteral(L, "type");
     lua_pushliteral(L, "layout");
     struct check c = {.L = L, .where = where, .type_idx = lua_gettop(L) - 1};
+    if (ret) {
+        buf_clear(&ret->json);
+        writer_begin(&c.out, &ret->json);
+        c.writes = true;
+    }
     run(&c, k, list, idx, path);
+    if (ret && c.writes && !c.errors) {
+        writer_end(&c.out);
+        ret->table = lua_topointer(L, idx);
+    }
     if (c.errors) report(L, k, list, idx, path, what, where, mode == MODE_STRICT);
     lua_pop(L, 2);
+}
+
+LJMP void message_check_at(lua_State *L, const char *kind, int idx, const char *path, const char *what,
+                           const char *where)
+{
+    message_check_write(L, kind, idx, path, what, where, NULL);
 }
 
 LJMP void message_check(lua_State *L, const char *kind, int idx, const char *path, const char *what)

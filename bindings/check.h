@@ -2,6 +2,7 @@
  * and finds the script's line of a part that LINE itself complains about. */
 #pragma once
 #include <stdbool.h>
+#include "bindings/json.h"
 #include "bindings/lua_api.h"
 
 /* Check the value at idx against a kind of schema.def ("message", "richmenu"), or a list of them ("message[]"). path is
@@ -12,6 +13,11 @@ LJMP void message_check(lua_State *L, const char *kind, int idx, const char *pat
 /* The same for a caller that knows the line of the script's call ("bot.lua:12"); NULL: where the script is now. */
 LJMP void message_check_at(lua_State *L, const char *kind, int idx, const char *path, const char *what,
                            const char *where);
+
+/* The same. If nothing out of the ordinary is met, *ret has the value's JSON, for json_encode_with, while nothing changes the
+ * value; else its table is NULL. ret->json has no Lua owner, and this raises. */
+LJMP void message_check_write(lua_State *L, const char *kind, int idx, const char *path, const char *what,
+                              const char *where, struct json_written *ret);
 
 /* Where a part was built that LINE names in details[].property. fields: index of the body's table, which has
  * "messages"; message: index from 0 of the message that a relative property belongs to, -1 when there is none.

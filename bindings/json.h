@@ -18,6 +18,13 @@ void json_decode_keep_null(lua_State *L, struct str text);
  * defines as arrays (messages, contents, actions, columns, areas, items, to, …). out has no Lua owner: give it one
  * before, since this raises. */
 void json_encode(lua_State *L, int idx, struct buf *out);
+/* A table whose JSON is there already, byte for byte as json_encode makes it. */
+struct json_written {
+    const void *table; /* lua_topointer; NULL: there is none */
+    struct buf json;
+};
+/* The same; written, if it is met inside, costs only a copy. */
+void json_encode_with(lua_State *L, int idx, struct buf *out, const struct json_written *written);
 
 /* Make the markers; once per state, before anything else here. */
 void json_open(lua_State *L);
@@ -26,4 +33,7 @@ void json_free(void); /* what is kept between calls, at the worker's end */
 void json_push_array_mark(lua_State *L);
 void json_push_object_mark(lua_State *L);
 extern const void *json_array_mark, *json_object_mark; /* their addresses, in the state opened last */
+/* What the table's mark says; -1: it has none. */
+enum json_shape { JSON_ARRAY_SHAPE, JSON_OBJECT_SHAPE };
+int json_mark_of(lua_State *L, int idx);
 #define JSON_NULL_VALUE NULL /* json.null and cjson.null: this light userdata */

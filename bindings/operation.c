@@ -10,6 +10,11 @@
 
 static char **fixed_urls; /* [row]: the URL of a row without variable parts, made on first use, kept for good */
 
+/* What the check wrote of the call's largest part, most often its messages: from check_kinds to build_json, in which no
+ * task can wait. A finalizer may make a call of its own in between; then this is of another table, and not used. */
+static struct json_written written = {.json = BUF(LIMIT_API_REQUEST)};
+#define WRITTEN_KEPT 16384 /* bytes of it that stay for the next call */
+
 LJMP int operation_unknown(lua_State *L, const char *kind, const char *got, const char *const *names, size_t n)
 {
     const char *near = near_name(got, names, n), *what = lua_tostring(L, ARG_WHAT);
@@ -115,13 +120,14 @@ static void check_fields(lua_State *L, const struct operation_field *f, unsigned
 static void check_kinds(lua_State *L, unsigned row, const struct operation_field *f, unsigned n)
 {
     const char *what = lua_tostring(L, ARG_WHAT), *where = lua_tostring(L, ARG_WHERE), *whole = operation_kind(row);
+    written.table = NULL;
     if (*whole) message_check_at(L, whole, ARG_FIELDS, "", what, where);
     for (unsigned i = 0; i < n; i++) {
         char kind[OPERATION_KIND + 2];
         if (!f[i].kind[0]) continue;
         stpcpy(stpcpy(kind, f[i].kind), f[i].type == FIELD_ARRAY ? "[]" : "");
         if (lua_getfield(L, ARG_FIELDS, f[i].name) != LUA_TNIL)
-            message_check_at(L, kind, lua_gettop(L), f[i].name, what, where);
+            message_check_write(L, kind, lua_gettop(L), f[i].name, what, where, f[i].type == FIELD_ARRAY ? &written : NULL);
         lua_pop(L, 1);
     }
 }
@@ -297,7 +303,7 @@ static void build_json(lua_State *L, struct api_call *c, const struct operation_
     bool mixed = false;
     for (unsigned i = 0; i < n; i++) mixed = mixed || f[i].place != FIELD_BODY;
     if (!mixed) {
-        call_encode(L, c, ARG_FIELDS, what); /* what the script wrote, as it is */
+        call_encode(L, c, ARG_FIELDS, what, &written); /* what the script wrote, as it is */
     } else {
         lua_createtable(L, 0, (int)n);
         for (unsigned i = 0; i < n; i++) {
@@ -305,9 +311,12 @@ static void build_json(lua_State *L, struct api_call *c, const struct operation_
             lua_getfield(L, ARG_FIELDS, f[i].name);
             lua_setfield(L, -2, f[i].name);
         }
-        call_encode(L, c, -1, what);
+        call_encode(L, c, -1, what, &written);
         lua_pop(L, 1);
     }
+    written.table = NULL;
+    buf_clear(&written.json);
+    buf_trim(&written.json, WRITTEN_KEPT);
 }
 
 /* ---- the call ---- */

@@ -96,7 +96,7 @@ static void take_body(lua_State *L, struct api_call *c)
         const char *p = lua_tolstring(L, -1, &n);
         if (buf_append(&c->body, p, n)) call_misuse(L, WHAT ": the body is longer than LINE takes");
     } else {
-        call_encode(L, c, -1, WHAT);
+        call_encode(L, c, -1, WHAT, NULL);
     }
     c->has_body = true;
 }

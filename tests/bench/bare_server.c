@@ -1,5 +1,6 @@
-/* bare_server [CERTIFICATE KEY]: libmicrohttpd and nothing else, in the mode that moonline uses it in (external epoll, one thread): reads
- * the body of a POST and answers 200. With a certificate and its key, PEM files, it speaks HTTPS. What moonline costs above this is moonline's. */
+/* bare_server [CERTIFICATE KEY]: libmicrohttpd and nothing else, in the mode that moonline uses it in (external epoll, one
+ * thread): reads the body of a POST and answers 200. With a certificate and its key, PEM files, it speaks HTTPS. What
+ * moonline costs above this is moonline's. */
 #include <errno.h>
 #include <microhttpd.h>
 #include <poll.h>

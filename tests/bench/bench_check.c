@@ -2,7 +2,7 @@
  * it, what no check or encoder that gets a Lua table can do without: walking the table with lua_next, asking for types and
  * nothing else; lua-cjson, as a peer; and bare libcurl sending the same bytes over a connection that is kept, plain and in
  * TLS, which is what LINE is spoken to in. All take turns. Prints the bytes of the body and the CPU microseconds a message
- * of: walk, cjson, check, encode, send, send in TLS. */
+ * of: walk, cjson, check, encode, both in one walk as line.push does it, send, send in TLS. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +71,7 @@ static CURL *connection(const char *url, const char *certificate, const struct b
 struct bench {
     lua_State *L; /* body, its messages, cjson.encode */
     struct buf body;
+    struct json_written written;
     CURL *plain, *tls;
 };
 
@@ -108,6 +109,14 @@ static void run_cjson(struct bench *b)
 
 static void run_check(struct bench *b) { message_check_at(b->L, "message[]", MESSAGES, "messages", "line.push", NULL); }
 
+/* As line.push does it: the check writes what it finds right, the encoder what is around. */
+static void run_both(struct bench *b)
+{
+    message_check_write(b->L, "message[]", MESSAGES, "messages", "line.push", NULL, &b->written);
+    buf_clear(&b->body);
+    json_encode_with(b->L, BODY, &b->body, &b->written);
+}
+
 static void run_encode(struct bench *b)
 {
     buf_clear(&b->body);
@@ -127,7 +136,7 @@ static void send_by(CURL *e)
 static void run_plain(struct bench *b) { send_by(b->plain); }
 static void run_tls(struct bench *b) { send_by(b->tls); }
 
-static void (*const parts[])(struct bench *b) = {run_walk, run_cjson, run_check, run_encode, run_plain, run_tls};
+static void (*const parts[])(struct bench *b) = {run_walk, run_cjson, run_check, run_encode, run_both, run_plain, run_tls};
 enum { PARTS = sizeof parts / sizeof *parts, ROUNDS = 10 };
 
 static void prepare(lua_State *L)
@@ -147,7 +156,7 @@ static void prepare(lua_State *L)
 int main(int argc, char **argv)
 {
     int n = argc == 5 ? (int)strtol(argv[1], NULL, 10) : 0;
-    struct bench b = {.L = luaL_newstate(), .body = BUF(1 << 20)};
+    struct bench b = {.L = luaL_newstate(), .body = BUF(1 << 20), .written = {.json = BUF(1 << 20)}};
     double used[PARTS] = {0};
     if (n < 1) {
         fputs("usage: bench_check N HTTP-URL HTTPS-URL CERTIFICATE\n", stderr);
@@ -177,5 +186,6 @@ int main(int argc, char **argv)
     json_free();
     lua_json_free();
     buf_free(&b.body);
+    buf_free(&b.written.json);
     return 0;
 }

@@ -41,13 +41,16 @@ static const char prelude[] =
     "video = {type='video', url='https://example.com/v.mp4', previewUrl=U, altContent={type='image', url=U}}\n"
     "null = json.null\n";
 
+static int check_written(lua_State *L);
+static unsigned were_written;
+
 static lua_State *open_state(void)
 {
     lua_State *L = lua_newstate(memory_alloc, NULL);
     luaL_openlibs(L);
     json_open(L);
     luaL_requiref(L, "json", luaopen_moonline_json, 1);
-    lua_register(L, "check", message_check_call);
+    lua_register(L, "check", check_written);
     lua_register(L, "mode", message_check_mode);
     lua_register(L, "note", built_note_call);
     if (luaL_dostring(L, prelude)) FAIL("%s", lua_tostring(L, -1));
@@ -61,6 +64,28 @@ static void close_state(lua_State *L)
     json_free();
     lua_json_free();
     CHECK_INT(memory.used, 0);
+}
+
+/* What a check writes is what the encoder writes, byte for byte. */
+static int check_written(lua_State *L)
+{
+    static struct json_written written = {.json = BUF(1 << 20)};
+    static struct buf plain = BUF(1 << 20);
+    lua_settop(L, 5);
+    if (!lua_istable(L, 2)) return message_check_call(L);
+    message_check_write(L, luaL_checkstring(L, 1), 2, luaL_optstring(L, 3, ""), luaL_optstring(L, 4, "line"), lua_tostring(L, 5), &written);
+    CHECK_INT(lua_gettop(L), 5);
+    if (written.table) {
+        were_written++;
+        buf_clear(&plain);
+        json_encode(L, 2, &plain); /* must not raise either */
+        CHECK_STR(written.json.data, plain.data);
+        CHECK(written.table == lua_topointer(L, 2));
+    }
+    buf_free(&written.json);
+    buf_free(&plain);
+    lua_settop(L, 2);
+    return 1;
 }
 
 /* Runs check(kind, expression) and returns its complaint, NULL when there is none. Stays until the stack is cleared. */
@@ -289,6 +314,63 @@ TEST(anything_at_all_may_be_checked)
         if (lua_pcall(L, 1, 0, 0)) FAIL("%s", lua_tostring(L, -1));
         lua_settop(L, 0);
     }
+    close_state(L);
+}
+
+/* ---- what is written beside ---- */
+
+TEST(what_is_usual_is_written_and_nothing_else)
+{
+    static const struct {
+        const char *value;
+        bool written;
+    } rows[] = {
+        {"{type='text', text='plain'}", true},
+        {"{type='text', text='\"quoted\", \\\\ and \\n, \\1, \\u{1F34E}'}", true},
+        {"{type='text', text=('x'):rep(4000), quoteToken=null}", true},
+        {"part{type='text', text='a', flex=1}", true},
+        {"part{type='text', text='a', flex=1.0}", true},
+        {"text{text='$', emojis={{index=0, productId='a', emojiId='b'}}}", true},
+        {"{type='text', text='not UTF-8 \\xFF'}", false},
+        {"{type='text', text='a', novelty=true}", false},
+        {"{type='unheard'}", false},
+        {"{type='text', text='a', emojis={}}", false},
+        {"json.object{type='text', text='a'}", false},
+        {"{type='text', text='$', emojis=json.array{{index=0, productId='a', emojiId='b'}}}", false},
+        {"{type='text', text='$', emojis={{index=0, productId='a', emojiId='b'}, x=1}}", false},
+        {"{type='textV2', text='{a}', substitution={a={type='mention', mentionee={type='all'}}}}", false},
+    };
+    lua_State *L = open_state();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsigned before = were_written;
+        const char *text = complaint(L, "message", rows[i].value);
+        if (text) FAIL("%s\n#   refused: %s", rows[i].value, text);
+        if ((were_written > before) != rows[i].written) FAIL("%s: %s", rows[i].value, rows[i].written ? "not written" : "written");
+    }
+    close_state(L);
+}
+
+TEST(what_was_written_stands_in_the_whole)
+{
+    lua_State *L = open_state();
+    struct json_written written = {.json = BUF(1 << 20)};
+    struct buf out = BUF(1 << 20);
+    CHECK(luaL_dostring(L, "m = {{type='text', text='a'}} return {messages=m}, m") == LUA_OK);
+    message_check_write(L, "message[]", 2, "messages", "it", NULL, &written);
+    lua_getglobal(L, "m");
+    lua_pushnil(L);
+    lua_rawseti(L, 3, 1); /* shows that it is not encoded again */
+    json_encode_with(L, 1, &out, &written);
+    CHECK(strstr(out.data, "{\"messages\":[{\"t") == out.data);
+    CHECK_INT((long long)out.len, (long long)strlen("{\"messages\":[{\"type\":\"text\",\"text\":\"a\"}]}"));
+    buf_clear(&out);
+    json_encode(L, 1, &out);
+    CHECK_STR(out.data, "{\"messages\":[]}");
+    luaL_dostring(L, "mode('off')") ? FAIL("mode") : (void)0;
+    message_check_write(L, "message[]", 2, "messages", "it", NULL, &written);
+    CHECK(!written.table);
+    buf_free(&written.json);
+    buf_free(&out);
     close_state(L);
 }
 

@@ -1,0 +1,100 @@
+/* See json_write.h. */
+#include "bindings/json_write.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/utf8.h"
+
+/* Not a byte past the ceiling, and one left for the buffer's NUL. */
+static void take_room(struct writer *w)
+{
+    const struct buf *b = w->out;
+    size_t room = b->cap ? b->cap - 1 : 0;
+    w->to = b->data ? b->data + b->len : NULL;
+    w->end = b->data ? b->data + (room < b->max ? room : b->max) : NULL;
+}
+
+void writer_begin(struct writer *w, struct buf *out)
+{
+    w->out = out;
+    take_room(w);
+}
+
+void writer_end(const struct writer *w)
+{
+    if (w->to) buf_added(w->out, (size_t)(w->to - w->out->data) - w->out->len);
+}
+
+bool writer_grow(struct writer *w, size_t n)
+{
+    writer_end(w);
+    if (!buf_reserve(w->out, n)) return false;
+    take_room(w);
+    return true;
+}
+
+const unsigned char write_plain[256] = {
+    [0x20] = 1, [0x21] = 1, [0x23 ... 0x5B] = 1, [0x5D ... 0x7F] = 1,
+};
+
+static unsigned put_escape(char *to, unsigned char c)
+{
+    static const char short_form[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
+                                      ['"'] = '"', ['\\'] = '\\'};
+    static const char hex[] = "0123456789abcdef";
+    to[0] = '\\';
+    to[1] = short_form[c] ? short_form[c] : 'u';
+    if (short_form[c]) return 2;
+    to[2] = to[3] = '0';
+    to[4] = hex[c >> 4];
+    to[5] = hex[c & 15];
+    return 6;
+}
+
+enum written write_escaped(struct writer *w, const char *s, size_t n, size_t *ret_bad)
+{
+    const unsigned char *p = (const unsigned char *)s, *end = p + n, *from = p;
+    char escape[6];
+    if (!write_bytes(w, "\"", 1)) return WRITTEN_TOO_LARGE;
+    while (p < end) {
+        if (write_plain[*p]) {
+            p++;
+            continue;
+        }
+        if (*p >= 0x80) {
+            unsigned length = utf8_length(p, (size_t)(end - p));
+            if (!length) {
+                *ret_bad = (size_t)(p - (const unsigned char *)s);
+                return WRITTEN_NOT_UTF8;
+            }
+            p += length;
+            continue;
+        }
+        if (!write_bytes(w, (const char *)from, (size_t)(p - from))) return WRITTEN_TOO_LARGE;
+        if (!write_bytes(w, escape, put_escape(escape, *p))) return WRITTEN_TOO_LARGE;
+        from = ++p;
+    }
+    if (!write_bytes(w, (const char *)from, (size_t)(p - from)) || !write_bytes(w, "\"", 1)) return WRITTEN_TOO_LARGE;
+    return WRITTEN;
+}
+
+bool write_integer(struct writer *w, long long i)
+{
+    char text[20], *p = text + sizeof text; /* 19 digits and a sign */
+    unsigned long long u = i < 0 ? 0 - (unsigned long long)i : (unsigned long long)i;
+    do *--p = (char)('0' + u % 10);
+    while (u /= 10);
+    if (i < 0) *--p = '-';
+    return write_bytes(w, p, (size_t)(text + sizeof text - p));
+}
+
+bool write_double(struct writer *w, double d)
+{
+    char text[40];
+    int n = 0;
+    /* The shortest of three forms that reads back as the same number: 0.1, not 0.10000000000000001. */
+    for (int digits = 15; digits <= 17; digits++) {
+        n = snprintf(text, sizeof text, "%.*g", digits, d);
+        if (strtod(text, NULL) == d) break;
+    }
+    return write_bytes(w, text, (size_t)n);
+}
