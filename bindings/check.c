@@ -14,6 +14,9 @@
 #include "bindings/task.h"
 #include "line/schema_text.h"
 
+/* Most values are strings, and right: their way through the walk is one piece of code, and the rest is beside it. */
+#define STRAIGHT __attribute__((always_inline))
+#define ASIDE __attribute__((noinline))
 #define ERRORS_COUNTED 1000 /* then the second walk ends: a table that holds itself would go on for ever */
 
 /* Whether the walk goes on. */
@@ -67,8 +70,8 @@ LJMP static void wrong_type(struct check *c, const struct schema_field *f, const
 }
 
 /* Out of the way of the many strings that are right, like what else makes texts. */
-__attribute__((noinline)) LJMP static void wrong_string(struct check *c, const struct schema_field *f, const struct at *at,
-                                                        struct str s, unsigned most)
+ASIDE LJMP static void wrong_string(struct check *c, const struct schema_field *f, const struct at *at,
+                                    struct str s, unsigned most)
 {
     char text[CHECK_TEXT];
     schema_complaint(f, s, most, text, sizeof text);
@@ -76,7 +79,7 @@ __attribute__((noinline)) LJMP static void wrong_string(struct check *c, const s
 }
 
 /* Returns its length; 1 when it is no string. */
-static inline size_t walk_string(struct check *c, const struct schema_field *f, const struct at *at, int idx, int type,
+STRAIGHT static inline size_t walk_string(struct check *c, const struct schema_field *f, const struct at *at, int idx, int type,
                                  unsigned place)
 {
     struct str s;
@@ -89,8 +92,7 @@ static inline size_t walk_string(struct check *c, const struct schema_field *f, 
     return s.n;
 }
 
-__attribute__((noinline)) LJMP static void wrong_number(struct check *c, const struct schema_field *f, const struct at *at,
-                                                        double d)
+ASIDE LJMP static void wrong_number(struct check *c, const struct schema_field *f, const struct at *at, double d)
 {
     char expected[CHECK_TEXT];
     schema_expected(f, 0, expected, sizeof expected);
@@ -157,8 +159,7 @@ static bool is_list(lua_State *L, int idx)
     return empty;
 }
 
-__attribute__((noinline)) LJMP static void wrong_length(struct check *c, const struct schema_field *f, const struct at *at,
-                                                        double n)
+ASIDE LJMP static void wrong_length(struct check *c, const struct schema_field *f, const struct at *at, double n)
 {
     char expected[CHECK_TEXT];
     schema_expected(f, 0, expected, sizeof expected);
@@ -202,7 +203,7 @@ static void walk_map(struct check *c, const struct schema_field *f, const struct
     if (f->limited && n > f->max) check_complain(c, at, idx, "has %u entries, the most is %.0f", n, f->max);
 }
 
-static void walk_value(struct check *c, const struct schema_field *f, const struct at *at, int idx, int type, unsigned place)
+ASIDE static void walk_value(struct check *c, const struct schema_field *f, const struct at *at, int idx, int type, unsigned place)
 {
     switch (f->type) {
     case SCHEMA_STRING: walk_string(c, f, at, idx, type, place); return;
@@ -244,7 +245,7 @@ static unsigned box_place(struct check *c, int idx)
 }
 
 /* The value at idx, on top of the stack, is field i. */
-static void walk_field(struct check *c, struct check_object *o, struct at *here, int i, int idx, unsigned place)
+STRAIGHT static inline void walk_field(struct check *c, struct check_object *o, struct at *here, int i, int idx, unsigned place)
 {
     const struct schema_field *f = &o->kind->fields[i];
     int type = type_of(c->L, idx);
@@ -331,8 +332,7 @@ static uint64_t lacks_of(const struct check_object *o, unsigned place)
     return required & ~o->seen;
 }
 
-__attribute__((noinline)) LJMP static void missing(struct check *c, const struct check_object *o, struct at *here,
-                                                   unsigned place)
+ASIDE LJMP static void missing(struct check *c, const struct check_object *o, struct at *here, unsigned place)
 {
     char expected[CHECK_TEXT];
     struct schema_label label = schema_label(place);

@@ -77,7 +77,8 @@ static void index_kind(struct schema_kind *k)
     if (k->fields_n > SCHEMA_FIELDS || k->variants_n > SCHEMA_FIELDS) abort();
     for (unsigned i = 0; i < k->fields_n; i++) {
         struct schema_field *f = &k->fields[i];
-        bool limited = f->limited && f->type == SCHEMA_STRING; /* an array's limits are of its entries */
+        /* An array's limits are of its entries, a label's come with its place. */
+        bool limited = f->limited && f->type == SCHEMA_STRING && f->rule != RULE_LABEL;
         index_name(k, f->name, f->n, i);
         if (f->rule == RULE_WORDS || f->rule == RULE_SIZE) index_words(f);
         f->least = limited ? (size_t)f->min : 0;

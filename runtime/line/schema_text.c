@@ -84,7 +84,7 @@ size_t schema_graphemes(struct str s)
     return count;
 }
 
-static size_t length_of(const struct schema_field *f, struct str s)
+size_t schema_length(const struct schema_field *f, struct str s)
 {
     return f->count == COUNT_GRAPHEMES ? schema_graphemes(s) : schema_utf16(s);
 }
@@ -197,7 +197,7 @@ static bool in_range(struct str s, const char *unit, double least, double below)
     return number_of(s, false, &value, &rest) && str_is(rest, unit) && value >= least && value < below;
 }
 
-static bool follows_rule(const struct schema_field *f, struct str s)
+bool schema_follows(const struct schema_field *f, struct str s)
 {
     switch (f->rule) {
     case RULE_NONE:
@@ -222,15 +222,6 @@ static bool limits(const struct schema_field *f, unsigned label_most, size_t *le
     *least = label ? 0 : f->least;
     *most = label ? label_most : f->most;
     return *most != SIZE_MAX;
-}
-
-bool schema_fits(const struct schema_field *f, struct str s, unsigned label_most)
-{
-    size_t least, most;
-    limits(f, label_most, &least, &most);
-    /* Every count is at most the bytes: short strings need none. */
-    if (s.n < least || (s.n > most && length_of(f, s) > most)) return false;
-    return f->rule == RULE_NONE || follows_rule(f, s);
 }
 
 /* ---- messages ---- */
@@ -321,8 +312,8 @@ void schema_complaint(const struct schema_field *f, struct str s, unsigned label
     char quoted[QUOTED + 16];
     if (limits(f, label_most, &least, &most)) {
         if (s.n < least) return say(&o, "is empty; it must be "), schema_expected(f, label_most, ret + o.used, n - o.used);
-        if (s.n > most && length_of(f, s) > most) {
-            say(&o, "is %zu characters long, the most is ", length_of(f, s));
+        if (s.n > most && schema_length(f, s) > most) {
+            say(&o, "is %zu characters long, the most is ", schema_length(f, s));
             return say_most(&o, f, most);
         }
     }
