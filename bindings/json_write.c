@@ -4,32 +4,28 @@
 #include <stdlib.h>
 #include "base/utf8.h"
 
-/* Not a byte past the ceiling, and one left for the buffer's NUL. */
-static void take_room(struct writer *w)
+/* Go on at `at`, the end of what the buffer has: not a byte past its ceiling, and one left for its NUL. */
+static void take_room(struct writer *w, char *at)
 {
     const struct buf *b = w->out;
-    size_t room = b->cap ? b->cap - 1 : 0;
-    w->to = b->data ? b->data + b->len : NULL;
-    w->end = b->data ? b->data + (room < b->max ? room : b->max) : NULL;
+    w->to = at;
+    w->end = b->data + (b->cap - 1 < b->max ? b->cap - 1 : b->max);
 }
 
 void writer_begin(struct writer *w, struct buf *out)
 {
     w->out = out;
-    take_room(w);
+    take_room(w, buf_reserve(out, 0)); /* never NULL: there is always memory for the NUL */
 }
 
-void writer_end(const struct writer *w)
-{
-    if (w->to) buf_added(w->out, (size_t)(w->to - w->out->data) - w->out->len);
-}
+void writer_end(const struct writer *w) { buf_added(w->out, (size_t)(w->to - w->out->data) - w->out->len); }
 
 bool writer_grow(struct writer *w, size_t n)
 {
     writer_end(w);
-    if (!buf_reserve(w->out, n)) return false;
-    take_room(w);
-    return true;
+    char *at = buf_reserve(w->out, n);
+    if (at) take_room(w, at);
+    return at != NULL;
 }
 
 const unsigned char write_plain[256] = {
