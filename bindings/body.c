@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
+#include "base/base64.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "bindings/operation.h"
 #include "bindings/source.h"
 #include "line/media.h"
@@ -196,22 +198,13 @@ LJMP void body_build(lua_State *L, struct api_call *c, unsigned row, const struc
 /* ---- headers ---- */
 
 /* "Basic " and id:secret in base64, into out. */
-static int put_basic(struct buf *out, struct str id, struct str secret)
+int body_put_basic(struct buf *out, struct str id, struct str secret)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t n = id.n + 1 + secret.n;
-    int result = buf_puts(out, "Authorization: Basic ");
-    for (size_t i = 0; i < n && !result; i += 3) {
-        uint32_t v = 0;
-        for (size_t k = i; k < i + 3; k++) {
-            char ch = k >= n ? 0 : k < id.n ? id.p[k] : k == id.n ? ':' : secret.p[k - id.n - 1];
-            v = v << 8 | (unsigned char)ch;
-        }
-        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], i + 1 < n ? digits[v >> 6 & 63] : '=',
-                        i + 2 < n ? digits[v & 63] : '='};
-        result = buf_append(out, four, 4);
-    }
-    return result ? result : buf_putc(out, 0);
+    struct buf both = BUF(LIMIT_HEADER_BYTES);
+    int result = buf_append(&both, id.p, id.n) || buf_putc(&both, ':') || buf_append(&both, secret.p, secret.n) ||
+                 buf_puts(out, "Authorization: Basic ") || base64_put(out, both.data, both.len, BASE64) || buf_putc(out, 0);
+    buf_free(&both);
+    return result ? ERR_TOOBIG : 0;
 }
 
 LJMP void body_headers(lua_State *L, struct api_call *c, unsigned row, const struct operation_field *f, unsigned n)
@@ -228,7 +221,7 @@ LJMP void body_headers(lua_State *L, struct api_call *c, unsigned row, const str
         }
     }
     if (operations[row].auth != AUTH_TOKEN) c->own_authorization = true;
-    if (operations[row].auth == AUTH_BASIC && put_basic(&c->extra, id, secret))
+    if (operations[row].auth == AUTH_BASIC && body_put_basic(&c->extra, id, secret))
         call_misuse(L, "%s: client_id and client_secret are too long", what_of(L));
     lua_settop(L, top);
 }

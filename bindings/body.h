@@ -9,3 +9,5 @@
 LJMP void body_build(lua_State *L, struct api_call *c, unsigned row, const struct operation_field *f, unsigned n);
 /* The headers that come from fields, and Authorization: Basic for rows that want it. */
 LJMP void body_headers(lua_State *L, struct api_call *c, unsigned row, const struct operation_field *f, unsigned n);
+/* Append the header line of these credentials and its NUL. 0 or ERR_TOOBIG. */
+int body_put_basic(struct buf *out, struct str id, struct str secret);

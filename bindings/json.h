@@ -3,6 +3,7 @@
  * [] where a table is marked or known to be an array, and stops at a ceiling. */
 #pragma once
 #include <lua.h>
+#include <stdbool.h>
 #include "base/buf.h"
 #include "base/str.h"
 
@@ -25,6 +26,11 @@ struct json_written {
 };
 /* The same; written, if it is met inside, costs only a copy. */
 void json_encode_with(lua_State *L, int idx, struct buf *out, const struct json_written *written);
+/* The same, written otherwise. pretty: a member or item a line, two blanks a level. ascii: what is not ASCII as \uXXXX. */
+struct json_style {
+    bool pretty, ascii;
+};
+void json_encode_as(lua_State *L, int idx, struct buf *out, struct json_style how);
 
 /* Make the markers; once per state, before anything else here. */
 void json_open(lua_State *L);

@@ -143,6 +143,13 @@ LJMP static enum json_shape shape_of(lua_State *L, const struct place *at, int i
 /* Values are written from where they stand on the stack; top is the highest index in use, so that no one has to ask. */
 LJMP static void put_value(lua_State *L, const struct place *at, int top, struct writer *w);
 
+/* A new line of what is written for people, as deep as containers are open. */
+LJMP static void put_line(lua_State *L, const struct place *at, struct writer *w, int depth)
+{
+    static const char blanks[2 * LIMIT_JSON_DEPTH + 1] = {[0] = '\n', [1 ... 2 * LIMIT_JSON_DEPTH] = ' '};
+    if (w->pretty) put(L, at, w, blanks, 1 + 2 * (size_t)depth);
+}
+
 LJMP static void put_array(lua_State *L, const struct place *at, int top, struct writer *w)
 {
     struct place here = {.outer = at, .depth = at ? at->depth + 1 : 1};
@@ -150,10 +157,12 @@ LJMP static void put_array(lua_State *L, const struct place *at, int top, struct
     put(L, at, w, "[", 1);
     for (here.index = 1; here.index <= n; here.index++) {
         if (here.index > 1) put(L, at, w, ",", 1);
+        put_line(L, at, w, here.depth);
         lua_rawgeti(L, top, here.index);
         put_value(L, &here, top + 1, w);
         lua_settop(L, top);
     }
+    if (n) put_line(L, at, w, here.depth - 1);
     put(L, at, w, "]", 1);
 }
 
@@ -179,11 +188,19 @@ LJMP static void put_object(lua_State *L, const struct place *at, int top, bool 
             n = odd_name(L, at, top + 1, any, digits, sizeof digits);
             here.name = digits;
         }
-        put_name(L, &here, w, before, here.name, n);
+        if (w->pretty) {
+            put(L, at, w, &before, 1);
+            put_line(L, at, w, here.depth);
+            put_string(L, &here, w, here.name, n);
+            put(L, at, w, ": ", 2);
+        } else {
+            put_name(L, &here, w, before, here.name, n);
+        }
         put_value(L, &here, top + 2, w);
         lua_settop(L, top + 1);
         before = ',';
     } while (lua_next(L, top));
+    put_line(L, at, w, here.depth - 1);
     put(L, at, w, "}", 1);
 }
 
@@ -232,16 +249,24 @@ LJMP static void put_value(lua_State *L, const struct place *at, int top, struct
     complain(L, at, "a %s cannot be sent as JSON", luaL_typename(L, top));
 }
 
-void json_encode_with(lua_State *L, int idx, struct buf *out, const struct json_written *written)
+LJMP static void encode(lua_State *L, int idx, struct buf *out, const struct json_written *written, struct json_style how)
 {
     struct writer w;
     luaL_checkstack(L, 8, "JSON");
     lua_pushvalue(L, idx);
     known = written;
     writer_begin(&w, out);
+    w.ascii = how.ascii;
+    w.pretty = how.pretty;
     put_value(L, NULL, lua_gettop(L), &w);
     writer_end(&w);
     lua_pop(L, 1);
 }
 
-void json_encode(lua_State *L, int idx, struct buf *out) { json_encode_with(L, idx, out, NULL); }
+void json_encode_with(lua_State *L, int idx, struct buf *out, const struct json_written *written)
+{
+    encode(L, idx, out, written, (struct json_style){0});
+}
+
+void json_encode_as(lua_State *L, int idx, struct buf *out, struct json_style how) { encode(L, idx, out, NULL, how); }
+void json_encode(lua_State *L, int idx, struct buf *out) { encode(L, idx, out, NULL, (struct json_style){0}); }

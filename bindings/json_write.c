@@ -15,6 +15,7 @@ static void take_room(struct writer *w, char *at)
 void writer_begin(struct writer *w, struct buf *out)
 {
     w->out = out;
+    w->ascii = w->pretty = false;
     take_room(w, buf_reserve(out, 0)); /* never NULL: there is always memory for the NUL */
 }
 
@@ -46,10 +47,19 @@ static unsigned put_escape(char *to, unsigned char c)
     return 6;
 }
 
+/* A character of 2 to 4 bytes, known to be UTF-8, as escapes of four digits: two of them, a surrogate pair, beyond U+FFFF. */
+static size_t put_wide(char *to, size_t n, const unsigned char *p, unsigned length)
+{
+    uint32_t c = *p & (0xFFu >> (length + 1));
+    for (unsigned i = 1; i < length; i++) c = c << 6 | (p[i] & 0x3Fu);
+    return (size_t)(c < 0x10000 ? snprintf(to, n, "\\u%04x", (unsigned)c)
+                                : snprintf(to, n, "\\u%04x\\u%04x", (unsigned)(0xD7C0 + (c >> 10)), (unsigned)(0xDC00 | (c & 0x3FF))));
+}
+
 enum written write_escaped(struct writer *w, const char *s, size_t n, size_t *ret_bad)
 {
     const unsigned char *p = (const unsigned char *)s, *end = p + n, *from = p;
-    char escape[6];
+    char escape[13];
     if (!write_bytes(w, "\"", 1)) return WRITTEN_TOO_LARGE;
     while (p < end) {
         if (write_plain[*p]) {
@@ -61,6 +71,11 @@ enum written write_escaped(struct writer *w, const char *s, size_t n, size_t *re
             if (!length) {
                 *ret_bad = (size_t)(p - (const unsigned char *)s);
                 return WRITTEN_NOT_UTF8;
+            }
+            if (w->ascii) {
+                if (!write_bytes(w, (const char *)from, (size_t)(p - from))) return WRITTEN_TOO_LARGE;
+                if (!write_bytes(w, escape, put_wide(escape, sizeof escape, p, length))) return WRITTEN_TOO_LARGE;
+                from = p + length;
             }
             p += length;
             continue;

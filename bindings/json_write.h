@@ -12,9 +12,11 @@
 struct writer {
     struct buf *out;
     char *to, *end; /* the next byte; what must not be passed */
+    bool ascii;     /* what is beyond ASCII goes out as escapes */
+    bool pretty;    /* for the encoder: a member or item a line */
 };
 
-/* Go on behind what out has. */
+/* Go on behind what out has, in the usual style. */
 void writer_begin(struct writer *w, struct buf *out);
 /* Tell out what was written. */
 void writer_end(const struct writer *w);

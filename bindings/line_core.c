@@ -21,6 +21,7 @@
  *   check_mode(mode)   what line.check is, and sets it when mode is given
  *   parameters(f)      number of declared parameters of a Lua function (-1: a C function), whether it takes "…" */
 #include "bindings/line_core.h"
+#include "base/base64.h"
 #include "base/near.h"
 #include "bindings/files.h"
 #include "bindings/builder.h"
@@ -76,18 +77,12 @@ static int core_near(lua_State *L)
 
 static int core_random(lua_State *L)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    unsigned char bytes[192 + 2] = {0};
-    char text[sizeof bytes / 3 * 4 + 4];
+    unsigned char bytes[192];
+    char text[BASE64_ROOM(sizeof bytes)];
     lua_Integer n = luaL_checkinteger(L, 1);
-    luaL_argcheck(L, n > 0 && n <= 192, 1, "1 to 192 bytes expected");
+    luaL_argcheck(L, n > 0 && n <= (lua_Integer)sizeof bytes, 1, "1 to 192 bytes expected");
     digest_random(bytes, (size_t)n);
-    size_t length = ((size_t)n * 4 + 2) / 3;
-    for (size_t i = 0; i < length; i++) {
-        unsigned bit = (unsigned)i * 6, pair = (unsigned)bytes[bit / 8] << 8 | bytes[bit / 8 + 1];
-        text[i] = letters[pair >> (10 - bit % 8) & 63];
-    }
-    lua_pushlstring(L, text, length);
+    lua_pushlstring(L, text, base64_write(text, bytes, (size_t)n, BASE64_URL));
     return 1;
 }
 

@@ -1,4 +1,6 @@
 /* The modules json (ours) and cjson (lua-cjson itself, for existing code; nothing else uses it). */
+#include <string.h>
+
 #include "base/limits.h"
 #include "bindings/json.h"
 #include "bindings/lua_api.h"
@@ -12,12 +14,37 @@
  * encoding that raised leaves it filled; the next one clears it. */
 static struct buf out = BUF(LIMIT_API_REQUEST);
 
-/* json.encode(value): text */
+static bool switch_of(lua_State *L, const char *name)
+{
+    int type = lua_getfield(L, 2, name);
+    if (type != LUA_TNIL && type != LUA_TBOOLEAN) luaL_error(L, "json.encode: %s is true or false", name);
+    bool on = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return on;
+}
+
+LJMP static struct json_style take_style(lua_State *L)
+{
+    if (lua_isnoneornil(L, 2)) return (struct json_style){0};
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_pushnil(L);
+    while (lua_next(L, 2)) {
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+        if (strcmp(key, "pretty") != 0 && strcmp(key, "ascii") != 0)
+            luaL_error(L, "json.encode: unknown option '%s'; there are pretty and ascii", key);
+        lua_pop(L, 1);
+    }
+    return (struct json_style){.pretty = switch_of(L, "pretty"), .ascii = switch_of(L, "ascii")};
+}
+
+/* json.encode(value [, options]): text. Options: {pretty = true} a member a line, for people; {ascii = true} what is not ASCII
+ * as \uXXXX */
 int lua_json_encode(lua_State *L)
 {
     luaL_checkany(L, 1);
+    struct json_style how = take_style(L);
     buf_clear(&out);
-    json_encode(L, 1, &out);
+    json_encode_as(L, 1, &out, how);
     lua_pushlstring(L, out.data, out.len);
     buf_clear(&out);
     buf_trim(&out, KEEP);

@@ -274,6 +274,6 @@ def make(model):
     files = {"line": line_file(model), "builders": builders_file(model), "events": events_file(model),
              "objects": objects_file(model), "answers": answers_file(model), "operations": operations_file(model),
              "globals": globals_file()}
-    for module in ("store", "json", "log"):
+    for module in ("store", "json", "crypto", "log"):
         files[module] = module_file(model, module)
     return {f"scripts/types/{name}.lua": "\n".join(lines).rstrip() + "\n" for name, lines in files.items()}

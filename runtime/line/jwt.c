@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -32,46 +33,6 @@ static const char *const params[N_NUMBERS] = {
     OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
 };
 
-/* ---- base64url (RFC 4648 section 5), without padding ---- */
-
-static int put_base64url(struct buf *out, const unsigned char *p, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t v = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
-        char four[4] = {digits[v >> 18], digits[v >> 12 & 63], digits[v >> 6 & 63], digits[v & 63]};
-        size_t left = n - i;
-        if (buf_append(out, four, left > 2 ? 4 : left + 1)) return ERR_TOOBIG;
-    }
-    return 0;
-}
-
-static int digit(char c)
-{
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    if (c == '-' || c == '+') return 62; /* plain base64 is read, too: some tools write it */
-    if (c == '_' || c == '/') return 63;
-    return -1;
-}
-
-/* Bytes written to ret (room for s.n), or -1. */
-static int from_base64url(struct str s, unsigned char *ret)
-{
-    uint32_t v = 0;
-    int bits = 0, n = 0;
-    while (s.n && s.p[s.n - 1] == '=') s.n--;
-    for (size_t i = 0; i < s.n; i++) {
-        int d = digit(s.p[i]);
-        if (d < 0) return -1;
-        v = v << 6 | (uint32_t)d;
-        bits += 6;
-        if (bits >= 8) ret[n++] = (unsigned char)(v >> (bits -= 8));
-    }
-    return n;
-}
-
 /* ---- the key ---- */
 
 static bool complain(char *error, size_t n, const char *text)
@@ -84,23 +45,26 @@ static BIGNUM *number(struct str text)
 {
     unsigned char bytes[MEMBER_MAX];
     if (text.n > sizeof bytes) return NULL;
-    int n = from_base64url(text, bytes);
+    long n = base64_read(text, BASE64_URL, bytes);
+    if (n < 0) n = base64_read(text, BASE64, bytes); /* some tools write it */
     BIGNUM *b = n > 0 ? BN_secure_new() : NULL;
-    if (b) BN_bin2bn(bytes, n, b);
+    if (b) BN_bin2bn(bytes, (int)n, b);
     OPENSSL_cleanse(bytes, sizeof bytes);
     return b;
 }
 
+/* The key of these numbers; without D it can only verify. */
 static EVP_PKEY *assemble(BIGNUM *const numbers[N_NUMBERS])
 {
+    int selection = numbers[D] ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY;
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
     OSSL_PARAM *list = NULL;
     EVP_PKEY *pkey = NULL;
     bool all = numbers[P] && numbers[Q] && numbers[DP] && numbers[DQ] && numbers[QI], ok = builder && ctx;
-    for (int i = 0; ok && i < (all ? N_NUMBERS : P); i++) ok = OSSL_PARAM_BLD_push_BN(builder, params[i], numbers[i]) == 1;
+    for (int i = 0; ok && i < (all ? N_NUMBERS : numbers[D] ? P : D); i++) ok = OSSL_PARAM_BLD_push_BN(builder, params[i], numbers[i]) == 1;
     if (ok) list = OSSL_PARAM_BLD_to_param(builder);
-    if (!list || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_KEYPAIR, list) != 1) pkey = NULL;
+    if (!list || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &pkey, selection, list) != 1) pkey = NULL;
     OSSL_PARAM_free(list);
     OSSL_PARAM_BLD_free(builder);
     EVP_PKEY_CTX_free(ctx);
@@ -170,13 +134,13 @@ bool jwt_key_same(const struct jwt_key *a, const struct jwt_key *b)
     return strcmp(a->kid, b->kid) == 0 && EVP_PKEY_eq(a->pkey, b->pkey) == 1;
 }
 
-/* ---- signing ---- */
+/* ---- signing and verifying ---- */
 
 int jwt_sign(const struct jwt_key *k, struct str header, struct str claims, struct buf *out)
 {
     size_t from = out->len, n = 0;
-    if (put_base64url(out, (const unsigned char *)header.p, header.n) || buf_putc(out, '.') ||
-        put_base64url(out, (const unsigned char *)claims.p, claims.n))
+    if (base64_put(out, header.p, header.n, BASE64_URL) || buf_putc(out, '.') ||
+        base64_put(out, claims.p, claims.n, BASE64_URL))
         return ERR_TOOBIG;
     const unsigned char *input = (const unsigned char *)out->data + from;
     size_t input_n = out->len - from;
@@ -186,10 +150,24 @@ int jwt_sign(const struct jwt_key *k, struct str header, struct str claims, stru
     if (ctx && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, k->pkey) == 1 &&
         EVP_DigestSign(ctx, NULL, &n, input, input_n) == 1 &&
         EVP_DigestSign(ctx, signature = mem_alloc(n), &n, input, input_n) == 1)
-        r = buf_putc(out, '.') || put_base64url(out, signature, n) ? ERR_TOOBIG : 0;
+        r = buf_putc(out, '.') || base64_put(out, signature, n, BASE64_URL) ? ERR_TOOBIG : 0;
     free(signature);
     EVP_MD_CTX_free(ctx);
     return r;
+}
+
+bool jwt_verify(struct str modulus, struct str exponent, struct str data, struct str signature)
+{
+    BIGNUM *numbers[N_NUMBERS] = {[N] = number(modulus), [E] = number(exponent)};
+    EVP_PKEY *pkey = numbers[N] && numbers[E] && BN_num_bits(numbers[N]) >= BITS_LEAST ? assemble(numbers) : NULL;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool ok = pkey && ctx && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, pkey) == 1 &&
+              EVP_DigestVerify(ctx, (const unsigned char *)signature.p, signature.n, (const unsigned char *)data.p, data.n) == 1;
+    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(pkey);
+    BN_free(numbers[N]);
+    BN_free(numbers[E]);
+    return ok;
 }
 
 int jwt_assertion(const struct jwt_key *k, struct str channel_id, int64_t now_s, int64_t life_s, struct buf *out)

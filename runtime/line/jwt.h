@@ -22,6 +22,10 @@ bool jwt_key_same(const struct jwt_key *a, const struct jwt_key *b); /* numbers 
  * or ERR_SYNTAX when OpenSSL refuses to sign with this key. */
 int jwt_sign(const struct jwt_key *k, struct str header, struct str claims, struct buf *out);
 
+/* Whether signature (bytes) is the RS256 signature of data by the owner of the public key with this modulus and exponent, as
+ * a JWK has them: in base64url. false, too, when they make no RSA key of at least 2048 bits. */
+bool jwt_verify(struct str modulus, struct str exponent, struct str data, struct str signature);
+
 /* The assertion for a channel: valid for 30 minutes from now (seconds since 1970), asking for a token that lives
  * life_s. life_s 0 leaves token_exp out, as the list of key ids wants it. Codes as jwt_sign. */
 int jwt_assertion(const struct jwt_key *k, struct str channel_id, int64_t now_s, int64_t life_s, struct buf *out);

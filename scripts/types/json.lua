@@ -5,10 +5,11 @@
 ---@field null lightuserdata null in lists, and with keep_null in objects, too
 local json = {}
 
----text
+---text. Options: {pretty = true} a member a line, for people; {ascii = true} what is not ASCII as \uXXXX
 ---@param value any
+---@param options? {pretty?: boolean, ascii?: boolean}
 ---@return string
-function json.encode(value) end
+function json.encode(value, options) end
 
 ---members that are null are left out, unless keep_null
 ---@param text string

@@ -226,6 +226,40 @@ TEST(encoding)
     close_state(L);
 }
 
+TEST(encoding_in_ascii)
+{
+    lua_State *L = open_state();
+    encodes(L, "'A\u00e9\u3042\U0001F34Ez', {ascii = true}", "\"A\\u00e9\\u3042\\ud83c\\udf4ez\"");
+    encodes(L, "'A\u00e9\u3042\U0001F34Ez', {ascii = false}", "\"A\u00e9\u3042\U0001F34Ez\"");
+    encodes(L, "'\\u{80}\\u{7ff}\\u{800}\\u{d7ff}\\u{e000}\\u{ffff}\\u{10000}\\u{10ffff}\\n\\u{7f}', {ascii = true}",
+            "\"\\u0080\\u07ff\\u0800\\ud7ff\\ue000\\uffff\\ud800\\udc00\\udbff\\udfff\\n\x7f\"");
+    encodes(L, "{['\u30ad'] = '\u00e9\u00e9'}, {ascii = true}", "{\"\\u30ad\":\"\\u00e9\\u00e9\"}");
+    good(L, "local function same(v, how) assert(json.encode(json.decode(json.encode(v, how))) == json.encode(v)) end\n"
+            "for c = 0x80, 0x10ffff, 61 do if c < 0xd800 or c > 0xdfff then same(utf8.char(c, 65, c), {ascii = true}) end end\n"
+            "assert(json.encode('\u00e9') == '\"\u00e9\"')"); /* the next one is as before */
+    bad(L, "json.encode('a\\xff', {ascii = true})", "the string is not UTF-8 (byte 0xFF at position 2)");
+    bad(L, "json.encode(1, {asci = true})", "json.encode: unknown option 'asci'; there are pretty and ascii");
+    bad(L, "json.encode(1, {ascii = 1})", "json.encode: ascii is true or false");
+    bad(L, "json.encode(1, 'ascii')", "bad argument #2");
+    close_state(L);
+}
+
+TEST(encoding_for_people)
+{
+    lua_State *L = open_state();
+    encodes(L, "{1, {a = {}, }, 'x', json.array{}, {{}}}, {pretty = true}",
+            "[\n  1,\n  {\n    \"a\": {}\n  },\n  \"x\",\n  [],\n  [\n    {}\n  ]\n]");
+    encodes(L, "{['\u00e9'] = {true, json.null}}, {pretty = true, ascii = true}",
+            "{\n  \"\\u00e9\": [\n    true,\n    null\n  ]\n}");
+    encodes(L, "7, {pretty = true}", "7");
+    encodes(L, "{}, {pretty = true}", "{}");
+    good(L, "local v = {a = 1, b = {2, 3, {c = 'd'}}, messages = {}}\n"
+            "local back = json.decode(json.encode(v, {pretty = true}))\n"
+            "assert(back.a == 1 and back.b[3].c == 'd' and json.encode(back.messages) == '[]')\n"
+            "local deep = {} for _ = 1, 127 do deep = {deep} end assert(#json.encode(deep, {pretty = true}) > 127 * 127)");
+    close_state(L);
+}
+
 TEST(what_cannot_be_sent_and_where)
 {
     lua_State *L = open_state();
