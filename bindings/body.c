@@ -198,7 +198,7 @@ LJMP void body_build(lua_State *L, struct api_call *c, unsigned row, const struc
 /* ---- headers ---- */
 
 /* "Basic " and id:secret in base64, into out. */
-int body_put_basic(struct buf *out, struct str id, struct str secret)
+static int put_basic(struct buf *out, struct str id, struct str secret)
 {
     struct buf both = BUF(LIMIT_HEADER_BYTES);
     int result = buf_append(&both, id.p, id.n) || buf_putc(&both, ':') || buf_append(&both, secret.p, secret.n) ||
@@ -221,7 +221,7 @@ LJMP void body_headers(lua_State *L, struct api_call *c, unsigned row, const str
         }
     }
     if (operations[row].auth != AUTH_TOKEN) c->own_authorization = true;
-    if (operations[row].auth == AUTH_BASIC && body_put_basic(&c->extra, id, secret))
+    if (operations[row].auth == AUTH_BASIC && put_basic(&c->extra, id, secret))
         call_misuse(L, "%s: client_id and client_secret are too long", what_of(L));
     lua_settop(L, top);
 }

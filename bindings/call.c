@@ -21,7 +21,6 @@
 #define POOL_MAX 1024          /* boxes kept, as many as line.all takes; beyond, the garbage collector has them */
 #define POOL_WARM 256          /* of these, with their larger buffers */
 #define BODY_KEPT (pool_n < POOL_WARM ? 16384u : 1024u) /* bytes of buffer that a pooled call keeps */
-#define CALL_CLEARED (offsetof(struct api_call, http) + offsetof(struct http_call, error_text))
 #define BACKOFF_MS 200
 #define RATE_WAIT_MS 1000
 #define RATE_WAITS 6           /* 1 + 2 + 4 + 8 + 16 + 32 s; the handler's time ends it first */
@@ -38,6 +37,24 @@ struct box {
 
 /* ---- boxes ---- */
 
+static LJMP int raise_of(lua_State *L, struct exchange *x, int what, int where)
+{
+    return call_raise(L, (struct api_call *)x, what, where);
+}
+
+static void stop_of(struct exchange *x) { call_stop((struct api_call *)x); }
+static void free_of(struct exchange *x) { call_free((struct api_call *)x); }
+
+static void cancelled_of(struct exchange *x)
+{
+    stop_of(x);
+    call_spent((struct api_call *)x);
+}
+
+static const struct exchange_kind line_kind = {
+    .shown = "content", .broken = content_broken, .raise = raise_of, .stop = stop_of, .cancelled = cancelled_of, .free = free_of,
+};
+
 static void timer_closed(uv_handle_t *h) { free(h->data); }
 
 void call_free(struct api_call *c)
@@ -45,12 +62,12 @@ void call_free(struct api_call *c)
     if (!c) return;
     call_stop(c);
     call_token_drop(c);
-    http_call_free(&c->http);
+    http_call_free(&c->x.http);
     http_upload_free(&c->upload);
     buf_free(&c->url);
     buf_free(&c->body);
     buf_free(&c->extra);
-    buf_free(&c->stream);
+    buf_free(&c->x.stream);
     c->timer.data = c;
     if (c->timer_made)
         uv_close((uv_handle_t *)&c->timer, timer_closed); /* libuv still holds it until its next turn */
@@ -60,9 +77,9 @@ void call_free(struct api_call *c)
 
 void call_spent(struct api_call *c)
 {
-    if (c->streaming) return; /* its object may be asked again */
+    if (c->x.streaming) return; /* its object may be asked again */
     http_upload_free(&c->upload);
-    http_call_free(&c->http);
+    http_call_free(&c->x.http);
     buf_free(&c->body);
 }
 
@@ -77,26 +94,29 @@ static int box_gc(lua_State *L)
 /* As new, but for its memory and the timer. */
 static void call_reset(struct api_call *c)
 {
-    struct buf keep[] = {c->url, c->body, c->extra, c->stream};
+    struct buf keep[] = {c->url, c->body, c->extra, c->x.stream};
     bool timer_made = c->timer_made;
     call_token_drop(c);
     if (c->uploading) http_upload_free(&c->upload);
-    http_client_take_back(worker_get()->client, &c->http);
-    memset(c, 0, CALL_CLEARED);
+    http_client_take_back(worker_get()->client, &c->x.http);
+    memset(&c->x, 0, offsetof(struct exchange, http) + offsetof(struct http_call, error_text));
+    memset((char *)c + offsetof(struct api_call, row), 0, offsetof(struct api_call, retry_line) - offsetof(struct api_call, row));
+    c->x.kind = &line_kind;
     c->timer_made = timer_made;
-    c->url = keep[0], c->body = keep[1], c->extra = keep[2], c->stream = keep[3];
-    buf_clear(&c->url), buf_clear(&c->body), buf_clear(&c->extra), buf_clear(&c->stream);
+    c->url = keep[0], c->body = keep[1], c->extra = keep[2], c->x.stream = keep[3];
+    buf_clear(&c->url), buf_clear(&c->body), buf_clear(&c->extra), buf_clear(&c->x.stream);
     buf_trim(&c->body, BODY_KEPT);
-    buf_trim(&c->stream, 0);
+    buf_trim(&c->x.stream, 0);
 }
 
 static struct api_call *call_new(void)
 {
     struct api_call *c = mem_zalloc(sizeof *c);
+    c->x.kind = &line_kind;
     buf_init(&c->url, LIMIT_HEADER_BYTES);
     buf_init(&c->body, LIMIT_API_REQUEST);
     buf_init(&c->extra, LIMIT_HEADER_BYTES);
-    buf_init(&c->stream, LIMIT_API_ANSWER);
+    buf_init(&c->x.stream, LIMIT_API_ANSWER);
     return c;
 }
 
@@ -201,9 +221,9 @@ static void call_done(struct http_call *h);
 
 void call_attempt(struct api_call *c)
 {
-    c->skip = c->came;
-    c->paused = false;
-    struct http_call *h = &c->http; /* the buffers of an attempt before serve again; the client clears them */
+    c->x.skip = c->x.came;
+    c->x.paused = false;
+    struct http_call *h = &c->x.http; /* the buffers of an attempt before serve again; the client clears them */
     h->method = c->verb;
     h->url = c->fixed_url ? c->fixed_url : c->url.data;
     h->headers = c->headers;
@@ -212,13 +232,13 @@ void call_attempt(struct api_call *c)
     h->upload = c->uploading ? &c->upload : NULL;
     h->once = !c->idempotent && !c->reply && strcmp(c->verb, "POST") == 0; /* a reply is safe: its token works once */
     h->timeout_ms = c->timeout_ms;
-    h->stall_timeout_ms = c->streaming || c->uploading ? (c->timeout_ms ? c->timeout_ms : 10000) : 0;
+    h->stall_timeout_ms = c->x.streaming || c->uploading ? (c->timeout_ms ? c->timeout_ms : 10000) : 0;
     h->max_answer = LIMIT_API_ANSWER;
-    h->sink = c->streaming ? content_sink : NULL;
+    h->sink = c->x.streaming ? content_sink : NULL;
     h->done = call_done;
     h->user = c;
     c->attempt++;
-    c->running = true;
+    c->x.running = true;
     http_client_start(worker_get()->client, h);
 }
 
@@ -233,11 +253,11 @@ void call_give_up(struct api_call *c, const char *kind, const char *text)
 {
     if (kind) {
         c->gave_up = kind;
-        snprintf(c->http.error_text, sizeof c->http.error_text, "%s", text);
-        c->http.error = c->http.error_text;
+        snprintf(c->x.http.error_text, sizeof c->x.http.error_text, "%s", text);
+        c->x.http.error = c->x.http.error_text;
     }
-    c->finished = true;
-    call_news(c);
+    c->x.finished = true;
+    exchange_news(&c->x);
 }
 
 int64_t call_patience_ms(const struct api_call *c)
@@ -297,28 +317,28 @@ static int64_t jitter(int64_t ms)
 
 static bool answer_says(const struct api_call *c, const char *words)
 {
-    const struct buf *a = &c->http.answer;
+    const struct buf *a = &c->x.http.answer;
     return a->len && memmem(a->data, a->len, words, strlen(words)) != NULL;
 }
 
 /* Milliseconds until the next attempt, or -1: this one was the last. */
 static int64_t next_attempt(struct api_call *c)
 {
-    int status = c->http.result == 0 ? c->http.status : 0;
+    int status = c->x.http.result == 0 ? c->x.http.status : 0;
     int64_t spent = (clock_ns() - c->first_ns) / NS_PER_MS, wait = -1, limit = worker_get()->options.handler_limit;
     if (status == 429) {
-        const char *kind = refusal_kind(429, c->name, buf_str(&c->http.answer));
+        const char *kind = refusal_kind(429, c->name, buf_str(&c->x.http.answer));
         if (strcmp(kind, "quota") == 0 || strcmp(kind, "user") == 0 || c->limited == RATE_WAITS) return -1;
         if (strcmp(kind, "rate") == 0) call_rate_exceeded(c);
         wait = RATE_WAIT_MS << c->limited++;
         wait += jitter(wait / 4);
         c->retry_after_ms = wait;
-    } else if (c->streaming && status == 202) {
+    } else if (c->x.streaming && status == 202) {
         wait = READY_WAIT_MS << (c->not_ready < 2 ? c->not_ready : 2);
         c->not_ready++;
         limit = c->ready_limit_ms;
     } else {
-        bool trouble = status >= 500 || c->http.result == ERR_IO || c->http.result == ERR_TIMEOUT;
+        bool trouble = status >= 500 || c->x.http.result == ERR_IO || c->x.http.result == ERR_TIMEOUT;
         unsigned failed = c->attempt - c->limited - c->not_ready;
         if (!trouble || !c->idempotent || failed >= CALL_TRIES) return -1;
         wait = jitter((int64_t)BACKOFF_MS << (failed - 1));
@@ -330,7 +350,7 @@ static struct str request_id(const struct http_call *h) { return http_call_heade
 
 static void record(const struct api_call *c, int64_t again_ms)
 {
-    const struct http_call *h = &c->http;
+    const struct http_call *h = &c->x.http;
     int64_t ns = h->ended_ns - h->started_ns;
     int status = h->result == 0 ? h->status : 0;
     worker_count_call(c->row, status, ns);
@@ -347,7 +367,7 @@ static void record(const struct api_call *c, int64_t again_ms)
 /* How often each kind of send was accepted, for the cached quota. */
 static void count_send(const struct api_call *c)
 {
-    if (c->row >= operations_n || !operations[c->row].retry_key || c->http.status < 200 || c->http.status > 299) return;
+    if (c->row >= operations_n || !operations[c->row].retry_key || c->x.http.status < 200 || c->x.http.status > 299) return;
     if (strcmp(c->name, "push_message") == 0) call_sends.pushes++;
     else call_sends.others++;
 }
@@ -355,7 +375,7 @@ static void count_send(const struct api_call *c)
 static void call_done(struct http_call *h)
 {
     struct api_call *c = h->user;
-    c->running = false;
+    c->x.running = false;
     if (h->result == 0 && h->status == 401 && call_token_refused(c)) {
         c->attempt--;
         record(c, 0);
@@ -370,18 +390,11 @@ static void call_done(struct http_call *h)
         return;
     }
     if (h->result == 0) count_send(c);
-    c->finished = true;
-    call_news(c);
+    c->x.finished = true;
+    exchange_news(&c->x);
 }
 
 /* ---- waiting ---- */
-
-void call_news(struct api_call *c)
-{
-    if (!c->pending) return;
-    c->pending = false;
-    task_wake(&c->wait);
-}
 
 void call_stop(struct api_call *c)
 {
@@ -390,26 +403,12 @@ void call_stop(struct api_call *c)
     call_list_remove(c);
     c->reserved = false;
     if (first && list) call_rate_left(c->row); /* the next one's turn to reserve */
-    if (c->running && worker_get()->client) http_client_cancel(worker_get()->client, &c->http);
+    if (c->x.running && worker_get()->client) http_client_cancel(worker_get()->client, &c->x.http);
     if (c->timer_made && !uv_is_closing((uv_handle_t *)&c->timer)) uv_timer_stop(&c->timer);
-    c->stopped = c->stopped || !c->finished;
-    c->running = false;
-    c->pending = false;
-    c->finished = true;
-}
-
-static void wait_cancelled(struct wait *w)
-{
-    struct api_call *c = (struct api_call *)((char *)w - offsetof(struct api_call, wait));
-    call_stop(c);
-    call_spent(c);
-}
-
-LJMP int call_wait(lua_State *L, struct api_call *c, lua_KFunction k, lua_KContext ctx)
-{
-    c->wait.cancel = wait_cancelled;
-    c->pending = true;
-    return task_wait(L, &c->wait, k, ctx);
+    c->x.stopped = c->x.stopped || !c->x.finished;
+    c->x.running = false;
+    c->x.pending = false;
+    c->x.finished = true;
 }
 
 LJMP int call_start(lua_State *L, struct api_call *c, const char *what, lua_KFunction k, lua_KContext ctx)
@@ -421,7 +420,7 @@ LJMP int call_start(lua_State *L, struct api_call *c, const char *what, lua_KFun
     c->first_ns = clock_ns();
     if (call_token_take(c) == TOKEN_NONE)
         return call_misuse(L, "%s: there is no channel access token: set LINE_CHANNEL_ACCESS_TOKEN, or LINE_CHANNEL_ID", what);
-    if (!c->list && !c->finished && call_rate_turn(c)) call_attempt(c);
-    if (c->finished) return k(L, LUA_OK, ctx); /* refused before it began: nobody will wake us */
-    return call_wait(L, c, k, ctx);
+    if (!c->list && !c->x.finished && call_rate_turn(c)) call_attempt(c);
+    if (c->x.finished) return k(L, LUA_OK, ctx); /* refused before it began: nobody will wake us */
+    return exchange_wait(L, &c->x, k, ctx);
 }

@@ -9,8 +9,8 @@
  *     return call_start(L, c, what, k, ctx);     suspends; k runs when the last attempt ended */
 #pragma once
 #include "base/buf.h"
+#include "bindings/exchange.h"
 #include "bindings/json.h"
-#include "bindings/task.h"
 #include "line/operations.h"
 #include "line/retry_key.h"
 
@@ -19,7 +19,7 @@
 #define CALL_TRIES 3                                 /* attempts when connections, timeouts or 5xx are the trouble */
 
 struct api_call {
-    struct wait wait;
+    struct exchange x;           /* first */
     /* in; the caller fills these between call_box and call_start */
     unsigned row;                /* of operations.def, or CALL_REQUEST_ROW */
     const char *name, *verb;     /* static, or as long as the box's coroutine: for the log */
@@ -34,16 +34,9 @@ struct api_call {
     bool own_authorization;      /* extra has its own Authorization line */
     int64_t timeout_ms;          /* of one attempt; 0: 10 s */
     /* streams only (content.c) */
-    bool streaming, overflow;
-    bool paused;                 /* LINE is to send no more until the reader has caught up */
-    bool stopped;                /* ended from here, before its end or with bytes unread */
-    struct buf stream;           /* bytes that came and were not read yet: from taken on */
-    size_t taken, wanted;        /* wanted: bytes the waiting reader needs */
-    int64_t came, skip;          /* in all; of a further attempt, those to leave out because they came before */
     int64_t ready_limit_ms;      /* how long "202, not ready" is waited for */
-    /* out, once finished */
-    bool finished;               /* no attempt under way, none to come */
-    const char *gave_up;         /* it ended without an answer that counts: the kind of error, http.error says more; else NULL */
+    /* out, once x.finished */
+    const char *gave_up;         /* it ended without an answer that counts: the kind of error, x.http.error says more; else NULL */
     int64_t retry_after_ms;      /* a refusal for the rate: when it may be tried again; 0: unknown */
     /* private */
     struct call_auth *auth;      /* the token of the attempt; a reference */
@@ -52,13 +45,12 @@ struct api_call {
     struct call_list *list;      /* where it waits; NULL */
     struct api_call *next, *prev;
     void (*fired)(struct api_call *c);
-    bool running, pending, rerun, timer_made;
+    bool rerun, timer_made;
     bool counted_as_sent;        /* a re-run's reply whose token was used up by the first run */
     unsigned attempt, limited, not_ready;
     int64_t first_ns;
-    struct http_call http;
-    /* From http.error_text on nothing is cleared for the next call, which keeps it to what it uses: of a thousand calls at
-     * once each byte touched is a miss of the cache. */
+    /* From here on nothing is cleared for the next call, nor is x.http.error_text: of a thousand calls at once each byte
+     * touched is a miss of the cache. */
     char retry_line[20 + RETRY_KEY_SIZE]; /* "X-Line-Retry-Key: …", if keyed */
     const char *headers[CALL_HEADERS + 1];
     struct http_upload upload;   /* zeroes unless uploading */
@@ -85,16 +77,13 @@ LJMP void call_put_base(lua_State *L, struct api_call *c, enum operation_host ho
 void call_retry_key(struct api_call *c, const char *own);
 /* Start the first attempt and suspend. what: "line.push", for the refusal to wait. Use as `return call_start(…)`. */
 LJMP int call_start(lua_State *L, struct api_call *c, const char *what, lua_KFunction k, lua_KContext ctx);
-/* Suspend until the call (or its stream) has news. */
-LJMP int call_wait(lua_State *L, struct api_call *c, lua_KFunction k, lua_KContext ctx);
-/* Wake who waits; from the loop, not from Lua. */
-void call_news(struct api_call *c);
 /* End a call at once: no more bytes, no more attempts. */
 void call_stop(struct api_call *c);
 void call_free(struct api_call *c); /* from __gc of the box */
 
-/* ---- content.c: the stream's side of the HTTP client ---- */
-bool content_sink(struct http_call *h, const char *p, size_t n);
+/* ---- content.c ---- */
+bool content_sink(struct http_call *h, const char *p, size_t n); /* the client's, for media */
+bool content_broken(const struct exchange *x);
 
 /* ---- call_token.c, call_rate.c: the worker's side ---- */
 

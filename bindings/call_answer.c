@@ -10,11 +10,11 @@
 
 #define SHOWN 160 /* bytes of an answer that is not JSON which an error repeats */
 
-static bool has_status(const struct api_call *c) { return c->http.result == 0 && c->http.status > 0; }
+static bool has_status(const struct api_call *c) { return c->x.http.result == 0 && c->x.http.status > 0; }
 
 bool call_ok(const struct api_call *c)
 {
-    int status = c->http.status;
+    int status = c->x.http.status;
     if (!has_status(c)) return false;
     return (status >= 200 && status < 300) || (status == 409 && c->keyed) || c->counted_as_sent;
 }
@@ -23,8 +23,8 @@ struct str call_request_id(const struct api_call *c)
 {
     struct str id = {NULL, 0};
     if (!has_status(c)) return id;
-    if (c->http.status == 409) id = http_call_header(&c->http, "x-line-accepted-request-id");
-    return id.p ? id : http_call_header(&c->http, "x-line-request-id");
+    if (c->x.http.status == 409) id = http_call_header(&c->x.http, "x-line-accepted-request-id");
+    return id.p ? id : http_call_header(&c->x.http, "x-line-request-id");
 }
 
 LJMP int call_misuse(lua_State *L, const char *fmt, ...)
@@ -42,14 +42,14 @@ LJMP int call_misuse(lua_State *L, const char *fmt, ...)
 static int decode_protected(lua_State *L)
 {
     struct api_call *c = lua_touserdata(L, 1);
-    json_decode(L, buf_str(&c->http.answer));
+    json_decode(L, buf_str(&c->x.http.answer));
     return 1;
 }
 
 /* Push the decoded answer, true; or the decoder's complaint, false. */
 static bool decode(lua_State *L, struct api_call *c)
 {
-    if (c->http.answer.len == 0) {
+    if (c->x.http.answer.len == 0) {
         lua_newtable(L);
         return true;
     }
@@ -109,8 +109,8 @@ static bool take_message(lua_State *L, int object, int body)
 static const char *kind_of(const struct api_call *c)
 {
     if (c->gave_up) return c->gave_up;
-    if (has_status(c)) return refusal_kind(c->http.status, c->name, buf_str(&c->http.answer));
-    return c->http.result == ERR_TIMEOUT ? "timeout" : c->http.result == ERR_SOURCE ? "file" : "network";
+    if (has_status(c)) return refusal_kind(c->x.http.status, c->name, buf_str(&c->x.http.answer));
+    return c->x.http.result == ERR_TIMEOUT ? "timeout" : c->x.http.result == ERR_SOURCE ? "file" : "network";
 }
 
 /* Push the object with everything but its message. */
@@ -121,16 +121,16 @@ static void push_object(lua_State *L, struct api_call *c, int what, int where)
     luaL_setmetatable(L, ERROR_OBJECT);
     lua_pushstring(L, kind_of(c));
     lua_setfield(L, -2, "kind");
-    if (c->retry_after_ms && (c->gave_up || c->http.status == 429)) {
+    if (c->retry_after_ms && (c->gave_up || c->x.http.status == 429)) {
         lua_pushnumber(L, (lua_Number)c->retry_after_ms / 1000);
         lua_setfield(L, -2, "retry_after");
     }
-    struct str accepted = has_status(c) ? http_call_header(&c->http, "x-line-accepted-request-id") : (struct str){NULL, 0};
+    struct str accepted = has_status(c) ? http_call_header(&c->x.http, "x-line-accepted-request-id") : (struct str){NULL, 0};
     if (accepted.p) {
         lua_pushlstring(L, accepted.p, accepted.n);
         lua_setfield(L, -2, "accepted_request_id");
     }
-    lua_pushinteger(L, has_status(c) ? c->http.status : 0);
+    lua_pushinteger(L, has_status(c) ? c->x.http.status : 0);
     lua_setfield(L, -2, "status");
     lua_pushstring(L, c->name);
     lua_setfield(L, -2, "operation");
@@ -152,33 +152,33 @@ LJMP int call_raise(lua_State *L, struct api_call *c, int what, int where)
     luaL_checkstack(L, 8, NULL);
     push_object(L, c, what, where);
     int object = lua_gettop(L);
-    if (c->overflow) {
+    if (c->x.overflow) {
         lua_pushliteral(L, "more bytes came than were asked for");
     } else if (c->gave_up) {
-        lua_pushstring(L, c->http.error_text);
-    } else if (c->http.result == ERR_SOURCE) {
-        lua_pushfstring(L, "not sent as a whole: %s", c->http.error);
+        lua_pushstring(L, c->x.http.error_text);
+    } else if (c->x.http.result == ERR_SOURCE) {
+        lua_pushfstring(L, "not sent as a whole: %s", c->x.http.error);
     } else if (!has_status(c)) {
         lua_pushfstring(L, "no answer from LINE: %s%s",
-                        c->http.result ? (c->http.error ? c->http.error : err_text(c->http.result)) : "stopped",
-                        c->http.result && c->http.maybe_sent ? " (the request may have been carried out)" : "");
-    } else if (c->streaming && c->http.status == 202) {
+                        c->x.http.result ? (c->x.http.error ? c->x.http.error : err_text(c->x.http.result)) : "stopped",
+                        c->x.http.result && c->x.http.maybe_sent ? " (the request may have been carried out)" : "");
+    } else if (c->x.streaming && c->x.http.status == 202) {
         lua_pushfstring(L, "LINE had not prepared this content after %d s: wait longer with ready_timeout, or try again later",
                         (int)((c->ready_limit_ms + 500) / 1000));
-    } else if (c->streaming && call_ok(c)) {
+    } else if (c->x.streaming && call_ok(c)) {
         lua_pushliteral(L, "the connection broke, and on the next one the content was shorter than before");
     } else if (decode(L, c) && lua_istable(L, -1) && take_message(L, object, lua_gettop(L))) {
         lua_pop(L, 1); /* the body; message is in its place */
         lua_pushnil(L);
     } else {
-        size_t n = c->http.answer.len < SHOWN ? c->http.answer.len : SHOWN;
+        size_t n = c->x.http.answer.len < SHOWN ? c->x.http.answer.len : SHOWN;
         lua_pushliteral(L, "an answer without a message: ");
-        lua_pushlstring(L, n ? c->http.answer.data : "", n);
+        lua_pushlstring(L, n ? c->x.http.answer.data : "", n);
         lua_concat(L, 2);
     }
     if (!lua_isnil(L, -1)) lua_setfield(L, object, "message");
     lua_settop(L, object);
-    if (has_status(c) && c->http.status == 400 && lua_istable(L, 1)) message_explain(L, 1, object); /* 1: the fields */
+    if (has_status(c) && c->x.http.status == 400 && lua_istable(L, 1)) message_explain(L, 1, object); /* 1: the fields */
     call_spent(c);
     return lua_error(L);
 }

@@ -1,6 +1,6 @@
-/* content:save: a download goes to PATH.part as it comes and gets its name at the end, so that PATH is always whole. A
+/* content:save and response:save: a download goes to PATH.part as it comes and gets its name at the end, so that PATH is always whole. A
  * lock on the part tells one that is being written from one that a crash left behind, which is used again. Nothing is
- * synced: after a loss of power LINE still has the media. */
+ * synced: what was downloaded can be downloaded again. */
 #include "bindings/files.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -17,13 +17,13 @@
 
 #define FILE_META "line.file"
 #define PIECE (64u << 10) /* bytes of one write; more would hold the loop on a slow disk */
-#define WHAT "content:save"
 
 struct save {
     int fd;               /* of the part; -1: none */
     bool overwrite;
     int64_t n;            /* bytes written */
     char *shown, *path, *part; /* shown: as the script wrote it */
+    char what[24];        /* "content:save", for messages */
 };
 
 LJMP const char *file_path(lua_State *L, int idx, const char *what)
@@ -62,8 +62,8 @@ static int save_fails(lua_State *L, const struct save *s, int error)
                       : error == EEXIST  ? "it exists already; pass {overwrite = true} to replace it"
                       : error == EWOULDBLOCK ? "somebody else is saving to it right now"
                                              : strerror(error);
-    if (s->n == 0) return call_misuse(L, WHAT ": %s: %s", s->shown, why);
-    return call_misuse(L, WHAT ": %s: %s (after %lld bytes, which are removed)", s->shown, why, (long long)s->n);
+    if (s->n == 0) return call_misuse(L, "%s: %s: %s", s->what, s->shown, why);
+    return call_misuse(L, "%s: %s: %s (after %lld bytes, which are removed)", s->what, s->shown, why, (long long)s->n);
 }
 
 /* Open and lock the part. One that somebody gave its name, or removed, between the two is tried again. 0 or errno. */
@@ -101,12 +101,13 @@ static void make_folders(struct save *s)
 static int save_open(lua_State *L)
 {
     struct stat st;
-    lua_settop(L, 2);
-    const char *path = file_path(L, 1, WHAT);
+    lua_settop(L, 3);
+    const char *what = luaL_checkstring(L, 3), *path = file_path(L, 1, what);
     struct save *s = lua_newuserdatauv(L, sizeof *s, 0);
     *s = (struct save){.fd = -1};
     luaL_setmetatable(L, FILE_META);
     s->overwrite = lua_toboolean(L, 2);
+    snprintf(s->what, sizeof s->what, "%s", what);
     s->shown = mem_strdup(lua_tostring(L, 1));
     s->path = mem_strdup(path);
     s->part = mem_printf("%s.part", path);
@@ -133,26 +134,26 @@ static int write_all(struct save *s, const char *p, size_t n)
 static int pour_more(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
-    struct api_call *c = call_at(L, 1);
+    struct exchange *x = exchange_at(L, 1);
     struct save *s = check_save(L, 2);
-    struct str have = content_waiting(c);
+    struct str have = stream_waiting(x);
     if (have.n) {
         int error = write_all(s, have.p, have.n);
         if (error) return save_fails(L, s, error);
-        content_take(c, have.n);
+        stream_take(x, have.n);
         lua_pushboolean(L, 1);
         return 1;
     }
-    if (content_over(L, c, 3, 4)) return 0;
-    return content_wait(L, c, PIECE, pour_more, ctx);
+    if (stream_over(L, x, 3, 4)) return 0;
+    return stream_wait(L, x, PIECE, pour_more, ctx);
 }
 
 static int save_pour(lua_State *L)
 {
-    content_check(L, 1);
+    const char *shown = stream_check(L, 1)->kind->shown;
     check_save(L, 2);
     lua_settop(L, 2);
-    lua_pushliteral(L, WHAT);
+    lua_pushfstring(L, "%s:save", shown);
     lua_pushnil(L);
     return pour_more(L, LUA_OK, 0);
 }

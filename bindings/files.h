@@ -8,7 +8,7 @@
 LJMP const char *file_path(lua_State *L, int idx, const char *what);
 
 /* A file that appears under its name only once it is whole; functions of the module "line.core":
- *   save_open(path, overwrite) → file, with <close>     raises when path exists and is not to be replaced
- *   save_pour(content, file) → true, or nil at the end  writes what has come; waits when nothing has
+ *   save_open(path, overwrite, what) → file, with <close>   raises when path exists and is not to be replaced
+ *   save_pour(stream, file) → true, or nil at the end  writes what has come; waits when nothing has
  *   save_commit(file) → bytes                           gives the file its name */
 LJMP void content_save_open(lua_State *L); /* adds them to the table on top of the stack */

@@ -170,7 +170,7 @@ LJMP int luaopen_line_core(lua_State *L)
         {"check", message_check_call}, {"check_mode", message_check_mode}, {NULL, NULL},
     };
     call_open(L);
-    content_open(L);
+    stream_open(L, STREAM_LINE, "content");
     luaL_newlib(L, functions);
     operation_push_all(L, false);
     lua_setfield(L, -2, "operations");
@@ -185,7 +185,7 @@ LJMP int luaopen_line_core(lua_State *L)
     lua_setfield(L, -2, "utf16");
     luaL_newmetatable(L, ERROR_OBJECT);
     lua_setfield(L, -2, "error_meta");
-    luaL_getmetatable(L, "line.content");
+    luaL_getmetatable(L, STREAM_LINE);
     lua_getfield(L, -1, "__index");
     lua_remove(L, -2);
     lua_setfield(L, -2, "content");

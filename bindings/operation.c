@@ -173,7 +173,7 @@ static int64_t option_seconds(lua_State *L, const char *name)
 
 LJMP void operation_options(lua_State *L, struct api_call *c, bool takes_key)
 {
-    const char *const names[] = {"timeout", takes_key ? "retry_key" : NULL, c->streaming ? "ready_timeout" : NULL};
+    const char *const names[] = {"timeout", takes_key ? "retry_key" : NULL, c->x.streaming ? "ready_timeout" : NULL};
     const char *what = lua_tostring(L, ARG_WHAT), *own = NULL;
     bool none = false;
     if (!lua_isnoneornil(L, ARG_OPTIONS)) {
@@ -184,7 +184,7 @@ LJMP void operation_options(lua_State *L, struct api_call *c, bool takes_key)
             const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
             if (strcmp(key, "timeout") == 0) {
                 c->timeout_ms = option_seconds(L, key);
-            } else if (strcmp(key, "ready_timeout") == 0 && c->streaming) {
+            } else if (strcmp(key, "ready_timeout") == 0 && c->x.streaming) {
                 c->ready_limit_ms = option_seconds(L, key);
             } else if (strcmp(key, "retry_key") == 0 && takes_key) {
                 none = lua_isboolean(L, -1) && !lua_toboolean(L, -1);

@@ -18,15 +18,7 @@ LJMP void operation_options(lua_State *L, struct api_call *c, bool takes_key);
 /* Raise "unknown <kind> 'x' (did you mean 'y'?)". names may hold NULLs. */
 LJMP int operation_unknown(lua_State *L, const char *kind, const char *got, const char *const *names, size_t n);
 
-/* content.c: the object for media. opens the metatable; pushes the box of a call that is set up as a stream. */
-LJMP void content_open(lua_State *L);
+/* content.c: push the object for media, the box of a call that is set up as a stream. */
 LJMP struct api_call *content_box(lua_State *L);
-/* For a stream's readers, whose stack is: content, one value, "content:read", nil. The call of the object at idx; its
- * bytes that wait; that n of them were used; whether none will follow (raises when they should); until wanted are there. */
-LJMP struct api_call *content_check(lua_State *L, int idx);
-struct str content_waiting(const struct api_call *c);
-void content_take(struct api_call *c, size_t n);
-LJMP bool content_over(lua_State *L, struct api_call *c, int what, int where);
-LJMP int content_wait(lua_State *L, struct api_call *c, size_t wanted, lua_KFunction k, lua_KContext ctx);
 /* Continuation of a started stream: returns the object once bytes come, raises when LINE refuses. */
 LJMP int content_opened(lua_State *L, int status, lua_KContext ctx);

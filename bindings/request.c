@@ -14,30 +14,13 @@ static int request_done(lua_State *L, int status, lua_KContext ctx)
     (void)ctx;
     struct api_call *c = call_at(L, ARG_BOX);
     if (!call_ok(c)) return call_raise(L, c, ARG_WHAT, ARG_WHERE);
-    struct str type = http_call_header(&c->http, "content-type");
+    struct str type = http_call_header(&c->x.http, "content-type");
     if (type.n >= 16 && strncasecmp(type.p, "application/json", 16) == 0)
         call_push_json(L, c, ARG_WHAT, ARG_WHERE);
     else
-        lua_pushlstring(L, c->http.answer.len ? c->http.answer.data : "", c->http.answer.len);
-    lua_pushinteger(L, c->http.status);
-    lua_newtable(L); /* headers, names in small letters */
-    const char *p = c->http.header_bytes.data, *end = p + c->http.header_bytes.len;
-    while (p && p < end) {
-        const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
-        const char *colon = memchr(p, ':', (size_t)(stop - p));
-        if (colon) {
-            luaL_Buffer b;
-            const char *from = colon + 1, *to = stop;
-            while (from < to && (*from == ' ' || *from == '\t')) from++;
-            while (to > from && isspace((unsigned char)to[-1])) to--;
-            luaL_buffinit(L, &b);
-            for (const char *s = p; s < colon; s++) luaL_addchar(&b, (char)tolower((unsigned char)*s));
-            luaL_pushresult(&b); /* body status headers name */
-            lua_pushlstring(L, from, (size_t)(to - from));
-            lua_rawset(L, -3);
-        }
-        p = stop + 1;
-    }
+        lua_pushlstring(L, c->x.http.answer.len ? c->x.http.answer.data : "", c->x.http.answer.len);
+    lua_pushinteger(L, c->x.http.status);
+    exchange_push_headers(L, &c->x);
     call_recycle(L, ARG_BOX);
     return 3;
 }

@@ -67,7 +67,7 @@ function methods:save(path, options)
     end
   end
   if self:position() > 0 then misuse("content:save: %d bytes were read already", self:position()) end
-  local file <close> = core.save_open(path, options and options.overwrite)
+  local file <close> = core.save_open(path, options and options.overwrite, "content:save")
   while core.save_pour(stream, file) do end
   return core.save_commit(file)
 end
