@@ -10,6 +10,7 @@ int luaopen_moonline_cjson(lua_State *L); /* lua_json.c: cjson, for existing cod
 int lua_json_encode(lua_State *L);        /* json.encode */
 void lua_json_free(void);
 int luaopen_moonline_crypto(lua_State *L); /* lua_crypto.c: crypto */
+int luaopen_http_core(lua_State *L);       /* lua_http.c: the C half of http */
 int luaopen_moonline_log(lua_State *L);   /* lua_log.c: log; print becomes ours */
 void lua_log_warning(void *user, const char *text, int more); /* lua_WarnFunction */
 int luaopen_line_async(lua_State *L);     /* lua_spawn.c: sleep, spawn, all */

@@ -42,6 +42,7 @@ void state_open(void)
     add_global(L, "log", luaopen_moonline_log);
     require_add(L, "store", luaopen_moonline_store);
     require_add(L, "crypto", luaopen_moonline_crypto);
+    require_add(L, "http.core", luaopen_http_core);
     require_add(L, "cjson", luaopen_moonline_cjson);
     require_add(L, "line.async", luaopen_line_async);
     require_add(L, "line.core", luaopen_line_core);

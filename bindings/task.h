@@ -17,13 +17,16 @@
 /* Marks functions that may leave by longjmp: nothing may be held across a call to one without an owner. */
 #define LJMP
 
+struct address_list;
 struct task;
 
 struct worker {
     uv_loop_t *loop;
     lua_State *L;                /* main state; only task.c and start-up push on it */
     struct options options;
-    struct http_client *client;
+    struct http_client *client;     /* for LINE */
+    struct http_client *web_client; /* for other services: the module http */
+    struct address_list *allowed;   /* what web_client may reach beside the public Internet */
     struct worker_page *page;
     char *bot, *path, *token, *channel, *api_base, *data_api_base, *manager_api_base; /* settings of START; NUL-terminated, owned */
     uint32_t generation, slot;

@@ -19,6 +19,7 @@
 #include "bindings/source.h"
 #include "bindings/worker_private.h"
 #include "host/kv_wire.h"
+#include "net/address.h"
 
 #define EXIT_UNFIT 70 /* memory is full of what scripts keep; nobody is to blame */
 
@@ -114,6 +115,14 @@ static void start(void)
     log_init((enum log_format)worker.options.log, (enum log_level)worker.options.log_level);
     struct http_client_options o = {.user_agent = "moonline", .max_connections_per_host = (int)worker.options.api_connections};
     worker.client = http_client_new(&process.loop, &o);
+    char why[200];
+    worker.allowed = address_list_read(worker.options.http_allow, why, sizeof why);
+    if (!worker.allowed) { /* the host has looked at it, too */
+        LOG(ERROR, "worker cannot start: --http-allow is wrong", F_STR("why", why));
+        _exit(1);
+    }
+    struct http_client_options web = {.max_connections_per_host = (int)worker.options.http_connections, .guard = worker.allowed};
+    worker.web_client = http_client_new(&process.loop, &web);
     if (tasks_open()) {
         LOG(ERROR, "worker cannot start: no timer of processor time");
         _exit(1);
@@ -255,11 +264,13 @@ static void close_all(void)
         load_close_handles();
         tasks_close_handles();
         http_client_close(worker.client, client_closed, NULL);
+        http_client_close(worker.web_client, client_closed, NULL);
     }
     wire_close(process.wire);
     uv_close((uv_handle_t *)&process.end, NULL);
     uv_run(&process.loop, UV_RUN_DEFAULT); /* handles finish closing */
     uv_loop_close(&process.loop);
+    worker.allowed = address_list_free(worker.allowed);
     sources_free();
     lua_command_free();
     options_free(&worker.options);

@@ -158,3 +158,49 @@
 ---@field size? "large"|"compact"|line.richmenu_size unless given, that of the image
 ---@field chatBarText? string the text of the bar below ("Menu")
 ---@field selected? boolean false: closed when a chat is opened
+
+---Options of http functions.
+---@class line.http_options
+---@field query? table<string,any> added to the address; a list of values repeats the name
+---@field headers? table<string,string> what is set by moonline itself is refused
+---@field json? any the body, as JSON
+---@field form? table<string,any> the body, as forms of web pages send it
+---@field body? string the body as it is
+---@field parts? line.http_part[] the body, as forms with files
+---@field timeout? number seconds that all of it may take; of a stream, those without a byte (10)
+---@field connect_timeout? number seconds until there is a connection (3)
+---@field redirects? integer followed at most; 0: none, the answer is the redirect (5)
+---@field retries? integer repetitions of GET, HEAD, PUT, DELETE and OPTIONS that failed in passing (0)
+---@field limit? integer bytes of an answer, more is an error (10 MiB)
+---@field stream? boolean true: return when the headers are there, and let the script read
+---@field verify? true|string a file of certificates that count instead of the system's
+---@field basic? string[] user and password
+
+---What http.request takes.
+---@class line.http_request: line.http_options
+---@field url string
+---@field method? string GET unless given
+
+---A part of a form.
+---@class line.http_part
+---@field name string
+---@field body string|number|boolean
+---@field filename? string makes it a file
+---@field type? string its media type
+
+---What http functions return.
+---@class line.http_response
+---@field status integer
+---@field ok boolean the status is 200 to 299
+---@field headers table<string,string> names in small letters; what came several times is joined by ", "
+---@field body? string nil of a stream
+---@field url string where it came from, redirects followed
+
+---What http functions raise when there is no answer; tostring makes one line of it.
+---@class line.http_error
+---@field kind "connect"|"timeout"|"dns"|"tls"|"too_large"|"forbidden"|"protocol" what to branch on
+---@field message string
+---@field url string without credentials and query
+---@field status? integer when the answer itself was the trouble
+---@field called string what the script called: "http.get"
+---@field where string the script's line: "bot.lua:12"

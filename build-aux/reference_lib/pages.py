@@ -320,7 +320,7 @@ def builders_page(model):
 def functions_page(model):
     out = [banner("the comments in scripts/line and bindings, and build-aux/reference_lib"), "", "# Functions", "",
            *prose("What the module `line` has beside [operations](operations.md) and [builders](builders.md), and the modules "
-                  "`store`, `json`, `crypto` and `log`. `line.check` is a setting: `\"strict\"` (what breaks a limit of LINE raises before "
+                  "`store`, `http`, `json`, `crypto` and `log`. `line.check` is a setting: `\"strict\"` (what breaks a limit of LINE raises before "
                   "it is sent), `\"warn\"` (it is logged, and sent) or `\"off\"`."), "", "# line"]
     for f in model.functions.values():
         if f.name.startswith("line.") and not f.kind:
@@ -332,7 +332,8 @@ def functions_page(model):
                 (f"`{name}`", f"`{item_type(model, o).replace('line.', '')}`",
                  f"[line.{o['name']}](operations-{slug(model.areas[o['name']])}.md#line{o['name']})")
                 for name, (o, _) in model.each.items()])]
-    for title, prefix in (("content", "content:"), ("handle", "handle:"), ("store", "store."), ("json", "json."), ("crypto", "crypto."),
+    for title, prefix in (("content", "content:"), ("handle", "handle:"), ("store", "store."), ("http", "http."),
+                          ("response", "response:"), ("json", "json."), ("crypto", "crypto."),
                           ("log", "log.")):
         out += ["", f"# {title}"]
         for f in model.functions.values():
@@ -408,7 +409,7 @@ def written(n, type_):
 
 def index_page(model, pages):
     out = [banner("the same rows as the other pages"), "", "# Reference", ""]
-    rows = [("[Functions](functions.md)", "what the module `line` has beside operations and builders; `store`, `json`, `crypto`, `log`; errors"),
+    rows = [("[Functions](functions.md)", "what the module `line` has beside operations and builders; `store`, `http`, `json`, `crypto`, `log`; errors"),
             ("[Events](events.md)", "types, fields, methods, what can be replied to"),
             ("[Builders](builders.md)", "messages, actions, Flex, rich menus, narrowcast, coupons")]
     rows += [(f"[Objects: {p[8:-3].replace('-', ' ')}]({p})", "fields and limits") for p in pages if p.startswith("objects-")]

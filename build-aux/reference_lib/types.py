@@ -85,6 +85,10 @@ def line_file(model):
     for f in model.functions.values():
         if f.name.startswith("content:"):
             out += function(f, "content:")
+    out += ["---@class line.http_response", "local response = {}", ""]
+    for f in model.functions.values():
+        if f.name.startswith("response:"):
+            out += function(f, "response:")
     of_groups = groups(model)
     out += ["---The module `line`: what a bot hears and says.", "---@class line",
             field("check", True, '"strict"|"warn"|"off"',
@@ -253,7 +257,8 @@ def operations_file(model):
 
 
 def module_file(model, module):
-    out = head(module, f"the comments in bindings/lua_{module}.c and build-aux/reference_lib")
+    source = "scripts/http" if module == "http" else f"bindings/lua_{module}.c"
+    out = head(module, f"the comments in {source} and build-aux/reference_lib")
     constants = [field(name.split(".")[1], True, type_, about) for name, (type_, about) in CONSTANTS.items()
                  if name.startswith(module + ".")]
     out += [f"---@class {module}", *constants, f"local {module} = {{}}", ""]
@@ -274,6 +279,6 @@ def make(model):
     files = {"line": line_file(model), "builders": builders_file(model), "events": events_file(model),
              "objects": objects_file(model), "answers": answers_file(model), "operations": operations_file(model),
              "globals": globals_file()}
-    for module in ("store", "json", "crypto", "log"):
+    for module in ("store", "http", "json", "crypto", "log"):
         files[module] = module_file(model, module)
     return {f"scripts/types/{name}.lua": "\n".join(lines).rstrip() + "\n" for name, lines in files.items()}

@@ -8,8 +8,8 @@ enum { DURABILITY_FSYNC, DURABILITY_OS, DURABILITY_OFF };
 
 struct options {
     /* filled from options.def */
-    char *listen, *admin, *data, *tls_cert, *tls_key, *scripts_dir;
-    int64_t workers, parallel, queue, attempts, max_connections, max_per_client, dedupe_ids, api_connections;
+    char *listen, *admin, *data, *tls_cert, *tls_key, *scripts_dir, *http_allow;
+    int64_t workers, parallel, queue, attempts, max_connections, max_per_client, dedupe_ids, api_connections, http_connections;
     int64_t cpu_limit, handler_limit, hang_timeout, load_timeout, drain, read_timeout, idle_timeout, dedupe_time; /* ms */
     int64_t memory_limit;                                                                                        /* bytes */
     int durability, log, log_level, state;

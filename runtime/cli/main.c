@@ -10,6 +10,7 @@
 #include "base/near.h"
 #include "bindings/worker.h"
 #include "cli/command.h"
+#include "net/address.h"
 
 #define ARGS_MOST 1024
 
@@ -86,6 +87,14 @@ static int unknown(const char *name)
     return command_usage(NULL, "%s is not a command; `moonline help` lists them", name);
 }
 
+/* Workers read it again; here a mistake is told before anything starts. */
+static bool allow_list_is_good(const char *text, char *error, size_t n)
+{
+    struct address_list *list = address_list_read(text, error, n);
+    address_list_free(list);
+    return list != NULL;
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
     struct options o;
@@ -98,6 +107,8 @@ static int run(const struct command *c, int argc, char **argv)
         options_parse(&o, c->name, argc, argv, args, &n, error, sizeof error)) {
         fprintf(stderr, "%s%s\n", strncmp(error, "moonline", 8) == 0 ? "" : "moonline: ", error);
         status = EXIT_USAGE;
+    } else if (!allow_list_is_good(o.http_allow, error, sizeof error)) {
+        status = command_usage(c->name, "--http-allow: %s", error);
     } else if (n < c->least) {
         status = command_usage(c->name, "what? usage: moonline %s %s", c->name, c->args);
     } else if (c->most >= 0 && n > c->most) {

@@ -136,7 +136,10 @@ static void write_bots(const struct host *h, struct living *l, struct buf *out)
     one(out, "worker_restarts_total", "counter", "Workers that ended without being asked to.", (double)h->metrics.restarts);
 }
 
-static const char *operation_name(size_t op) { return op < operations_n ? operations[op].name : "request"; }
+static const char *operation_name(size_t op)
+{
+    return op < operations_n ? operations[op].name : op == PAGE_HTTP ? "http" : "request";
+}
 
 static void write_calls(const struct metrics *m, const struct living *l, struct buf *out)
 {

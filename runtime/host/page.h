@@ -9,6 +9,7 @@
 #define RATES_FD 5          /* and the page of buckets, which all workers of a channel share; may be missing */
 #define PAGE_VERSION 1
 #define PAGE_OPERATIONS 160 /* rows of operations.def, and room; the last is line.request */
+#define PAGE_HTTP (PAGE_OPERATIONS - 2) /* calls to other services, all in one row */
 #define PAGE_STATUSES 14
 #define PAGE_LOADING UINT64_MAX
 

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "net/address.h"
 #include "net/http_easy.h"
 #include "net/http_queue.h"
 #include "net/sockets.h"
@@ -48,6 +49,7 @@ struct http_client {
     unsigned side_by_side; /* calls of one origin that libcurl gets at a time */
     struct http_call *failed; /* could not be started: done() in the next turn */
     char *user_agent, *ca_file; /* user_agent: the whole header */
+    const struct address_list *guard;
     bool no_proxy;   /* no proxy in the environment: libcurl need not look each time */
     bool inside;     /* collecting: free nothing under it */
     bool closing;
@@ -72,10 +74,32 @@ static void on_ready(void *user, int fd, bool readable, bool writable, bool fail
     collect(c);
 }
 
+/* The address that is really connected to: after every look-up, redirect and choice that led to it. */
+static bool may_connect(struct slot *slot, const struct sockaddr *address)
+{
+    const struct address_list *guard = slot->client->guard;
+    const char *kind = address_kind(address);
+    char text[64], *host = NULL;
+    bool may = !kind || address_list_has(guard, address);
+    if (!may && slot->url_parsed && curl_url_get(slot->parsed, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+        may = address_list_has_host(guard, str_of(host));
+        curl_free(host);
+    }
+    if (may)
+        return true;
+    address_text(address, text, sizeof text);
+    snprintf(slot->refused, sizeof slot->refused, "%s is %s", text, kind);
+    return false;
+}
+
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {
-    struct http_client *c = user;
+    struct slot *slot = user;
+    struct http_client *c = slot->client;
     (void)purpose;
+    if (c->guard && !may_connect(slot, &a->addr))
+        return CURL_SOCKET_BAD;
+    slot->opened = true;
     int fd = socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
     if (fd < 0)
         return CURL_SOCKET_BAD;
@@ -169,7 +193,7 @@ static struct slot *slot_new(struct http_client *c)
     slot->client = c;
     slot->user_agent = c->user_agent;
     curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETDATA, c);
+    curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETDATA, slot);
     curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETDATA, c);
     return slot;
@@ -252,6 +276,7 @@ static void finish(struct slot *slot, CURLcode code)
     call->ended_ns = clock_ns();
     if (code != CURLE_OK) {
         int why = slot->stopped ? slot->stopped : code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_IO;
+        call->trouble = slot_trouble(slot, code);
         fail(call, why, slot_error(slot, code));
         curl_easy_getinfo(slot->easy, CURLINFO_REQUEST_SIZE, &sent);
         call->maybe_sent = why != ERR_SOURCE && (sent > 0 || slot->sends > 1); /* half a body is no request */
@@ -308,6 +333,7 @@ static void collect(struct http_client *c)
 void http_client_start(struct http_client *c, struct http_call *call)
 {
     call->status = call->result = 0;
+    call->trouble = HTTP_FINE;
     call->maybe_sent = call->resent = false;
     call->error = NULL;
     call->handle = NULL;
@@ -345,6 +371,7 @@ static void begin(struct http_client *c, struct origin *origin, struct http_call
     slot_release(slot, call);
     c->active++; /* until done() */
     fail(call, ERR_IO, curl_multi_strerror(rc));
+    call->trouble = HTTP_PROTOCOL;
     call->next = c->failed;
     c->failed = call;
     uv_idle_start(&c->turn, on_turn);
@@ -404,6 +431,7 @@ struct http_client *http_client_new(uv_loop_t *loop, const struct http_client_op
     if (!c->multi)
         abort();
     c->user_agent = o->user_agent ? mem_printf("User-Agent: %s", o->user_agent) : NULL;
+    c->guard = o->guard;
     c->ca_file = o->ca_file ? mem_strdup(o->ca_file) : NULL;
     c->no_proxy = true;
     for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)

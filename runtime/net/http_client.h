@@ -9,12 +9,28 @@
 #include "net/http_upload.h"
 
 struct http_client;
+struct address_list;
 
 struct http_client_options {
     const char *user_agent;
     const char *ca_file;            /* NULL: the system's certificates */
     int max_connections_per_host;   /* 0: 64 */
     int max_idle;                   /* connections kept; 0: 64 */
+    const struct address_list *guard; /* NULL: every address may be connected to. Else public ones, and what the list has:
+                                       looked at when the socket is opened, whatever a name meant before; outlives the client */
+};
+
+/* What went wrong, for those who branch on it. */
+enum http_trouble {
+    HTTP_FINE,
+    HTTP_CONNECT,   /* no connection, or it broke */
+    HTTP_TIMEOUT,
+    HTTP_DNS,       /* the host has no address */
+    HTTP_TLS,
+    HTTP_TOO_LARGE,
+    HTTP_FORBIDDEN, /* the guard's */
+    HTTP_PROTOCOL,  /* not HTTP, not an address of the web */
+    HTTP_LOCAL,     /* of our own making: the sink, the upload */
 };
 
 /* One call. The caller owns the struct (embed it) and everything it points to until done() was called or cancel
@@ -31,12 +47,17 @@ struct http_call {
     int64_t stall_timeout_ms;       /* with a sink or an upload: no bytes either way for this long ends the call, instead of
                                        timeout_ms. Does not count while paused */
     size_t max_answer;              /* ceiling of answer; more ends the call with ERR_TOOBIG */
+    const char *ca_file;            /* NULL: the client's certificates; else only those of this file count */
+    bool decode;                    /* ask for compressed answers, and hand them out decoded; not with a sink: what is held
+                                       back while it pauses has no ceiling */
     const char *unix_socket;        /* NULL, or talk through this socket */
     bool once;                      /* never on the wire twice. Else a request that went out on a kept connection which
                                        turns out dead before any byte of an answer is sent again on a new one */
     /* Streaming: called with each piece instead of collecting answer (only for status 200..299). Return false to end the
      * call. Runs inside libcurl: must not touch Lua, nor call anything here but http_client_pause. */
     bool (*sink)(struct http_call *c, const char *p, size_t n);
+    bool sink_any;                  /* whatever the status */
+    void (*head)(struct http_call *c); /* NULL, or the answer's headers are there, status too; under the sink's rules */
     void (*done)(struct http_call *c); /* once, from the loop, never inside http_client_start */
     void *user;
     /* out */
@@ -44,6 +65,7 @@ struct http_call {
     int result;                     /* 0 (an answer came, whatever its status), ERR_IO, ERR_TIMEOUT, ERR_TOOBIG,
                                        ERR_CLOSED (sink said stop), ERR_SOURCE (the upload could not be read: the other
                                        side got a request that breaks off, never one that looks whole) */
+    enum http_trouble trouble;      /* result, seen otherwise */
     bool maybe_sent;                /* when result is not 0: the request may have reached the other side */
     bool resent;                    /* it went out twice, see once: the answer is to the second */
     const char *error;              /* one line when result is not 0; lives in the call */

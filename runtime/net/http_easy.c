@@ -11,6 +11,20 @@
 
 /* ---- bytes ---- */
 
+/* An empty line: of the answer, of one that only announces it, or behind its trailers. */
+static void headers_end(struct slot *slot)
+{
+    struct http_call *call = slot->call;
+    long status = 0;
+    curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (slot->head_seen || status < 200)
+        return;
+    slot->head_seen = true;
+    call->status = (int)status;
+    if (call->head)
+        call->head(call);
+}
+
 static size_t on_header(char *p, size_t one, size_t n, void *user)
 {
     struct slot *slot = user;
@@ -24,6 +38,8 @@ static size_t on_header(char *p, size_t one, size_t n, void *user)
         slot->stopped = ERR_TOOBIG;
         return 0;
     }
+    if (n <= 2 && (*p == '\r' || *p == '\n'))
+        headers_end(slot);
     return n;
 }
 
@@ -38,7 +54,7 @@ static size_t on_body(char *p, size_t one, size_t n, void *user)
         call->status = (int)status;
         slot->status_seen = true;
     }
-    if (call->sink && call->status >= 200 && call->status <= 299) {
+    if (call->sink && (call->sink_any || (call->status >= 200 && call->status <= 299))) {
         if (slot->paused) {
             slot->parked = true;
             return CURL_WRITEFUNC_PAUSE; /* libcurl keeps the piece, 16 KiB at most, and reads no further */
@@ -117,6 +133,11 @@ struct slot *slot_make(const char *ca_file, bool no_proxy)
     curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
     if (ca_file)
         curl_easy_setopt(e, CURLOPT_CAINFO, ca_file);
+    char *built_in = NULL, *path = NULL; /* what libcurl was built with */
+    curl_easy_getinfo(e, CURLINFO_CAINFO, &built_in);
+    curl_easy_getinfo(e, CURLINFO_CAPATH, &path);
+    slot->default_ca = ca_file ? mem_strdup(ca_file) : built_in ? mem_strdup(built_in) : NULL;
+    slot->default_ca_path = path ? mem_strdup(path) : NULL;
     if (no_proxy) {
         curl_easy_setopt(e, CURLOPT_PROXY, "");
         curl_easy_setopt(e, CURLOPT_NOPROXY, ""); /* else libcurl asks the environment about exceptions, each time */
@@ -131,6 +152,9 @@ void slot_destroy(struct slot *slot)
     free(slot->url);
     free(slot->custom);
     free(slot->unix_socket);
+    free(slot->ca);
+    free(slot->default_ca);
+    free(slot->default_ca_path);
     free(slot->list);
     free(slot);
 }
@@ -199,7 +223,7 @@ void slot_set_call(struct slot *slot, struct http_call *call)
 {
     bool stall = (call->sink || call->upload) && call->stall_timeout_ms;
     if (changed(&slot->url, call->url)) {
-        bool parsed = curl_url_set(slot->parsed, CURLUPART_URL, call->url, 0) == CURLUE_OK;
+        bool parsed = slot->url_parsed = curl_url_set(slot->parsed, CURLUPART_URL, call->url, 0) == CURLUE_OK;
         curl_easy_setopt(slot->easy, CURLOPT_URL, call->url);
         curl_easy_setopt(slot->easy, CURLOPT_CURLU, parsed ? slot->parsed : NULL); /* NULL: libcurl says what is wrong */
     }
@@ -210,6 +234,13 @@ void slot_set_call(struct slot *slot, struct http_call *call)
     set_long(slot, CURLOPT_PIPEWAIT, &slot->pipewait, !call->sink && strncasecmp(call->url, "https:", 6) == 0);
     if (changed(&slot->unix_socket, call->unix_socket))
         curl_easy_setopt(slot->easy, CURLOPT_UNIX_SOCKET_PATH, slot->unix_socket);
+    if (changed(&slot->ca, call->ca_file)) { /* a connection is used again only with the certificates it was checked by */
+        curl_easy_setopt(slot->easy, CURLOPT_CAINFO, slot->ca ? slot->ca : slot->default_ca);
+        curl_easy_setopt(slot->easy, CURLOPT_CAPATH, slot->ca ? NULL : slot->default_ca_path);
+    }
+    if (slot->decodes != call->decode)
+        curl_easy_setopt(slot->easy, CURLOPT_ACCEPT_ENCODING, call->decode ? "" : NULL); /* "": all that it can */
+    slot->decodes = call->decode;
     set_method(slot, call);
     set_headers(slot, call);
     set_long(slot, CURLOPT_CONNECTTIMEOUT_MS, &slot->connect_ms,
@@ -220,10 +251,45 @@ void slot_set_call(struct slot *slot, struct http_call *call)
         curl_easy_setopt(slot->easy, CURLOPT_LOW_SPEED_LIMIT, stall ? 1L : 0L);
     set_long(slot, CURLOPT_LOW_SPEED_TIME, &slot->stall_s, stall_s);
     slot->call = call;
-    slot->status_seen = slot->paused = slot->parked = slot->resuming = false;
+    slot->status_seen = slot->head_seen = slot->paused = slot->parked = slot->resuming = false;
+    slot->opened = false;
+    slot->refused[0] = 0;
     slot->sends = 0;
     slot->stopped = 0;
     slot->error[0] = 0;
+}
+
+enum http_trouble slot_trouble(const struct slot *slot, CURLcode code)
+{
+    if (slot->stopped)
+        return slot->stopped == ERR_TOOBIG ? HTTP_TOO_LARGE : slot->stopped == ERR_IO ? HTTP_CONNECT : HTTP_LOCAL;
+    switch (code) {
+    case CURLE_OK:
+        return HTTP_FINE;
+    case CURLE_COULDNT_CONNECT:
+        return *slot->refused && !slot->opened ? HTTP_FORBIDDEN : HTTP_CONNECT;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+        return HTTP_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT:
+        return HTTP_TIMEOUT;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return HTTP_DNS;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_SHUTDOWN_FAILED:
+        return HTTP_TLS;
+    default:
+        return HTTP_PROTOCOL;
+    }
 }
 
 const char *slot_error(const struct slot *slot, CURLcode code)
@@ -234,5 +300,6 @@ const char *slot_error(const struct slot *slot, CURLcode code)
     case ERR_SOURCE: return http_upload_error(slot->call->upload);
     case ERR_IO: return "the connection closed without an answer";
     }
+    if (slot_trouble(slot, code) == HTTP_FORBIDDEN) return slot->refused;
     return *slot->error ? slot->error : curl_easy_strerror(code);
 }
