@@ -320,8 +320,8 @@ def builders_page(model):
 def functions_page(model):
     out = [banner("the comments in scripts/line and bindings, and build-aux/reference_lib"), "", "# Functions", "",
            *prose("What the module `line` has beside [operations](operations.md) and [builders](builders.md), and the modules "
-                  "`store`, `http`, `json`, `crypto` and `log`. `line.check` is a setting: `\"strict\"` (what breaks a limit of LINE raises before "
-                  "it is sent), `\"warn\"` (it is logged, and sent) or `\"off\"`."), "", "# line"]
+                  "`store`, `http`, `json`, `crypto` and `log`. `line.check` is a setting: `\"strict\"` (what breaks a limit of "
+                  "LINE raises before it is sent), `\"warn\"` (it is logged, and sent) or `\"off\"`."), "", "# line"]
     for f in model.functions.values():
         if f.name.startswith("line.") and not f.kind:
             out += ["", *described(model, f)]
@@ -409,7 +409,8 @@ def written(n, type_):
 
 def index_page(model, pages):
     out = [banner("the same rows as the other pages"), "", "# Reference", ""]
-    rows = [("[Functions](functions.md)", "what the module `line` has beside operations and builders; `store`, `http`, `json`, `crypto`, `log`; errors"),
+    rows = [("[Functions](functions.md)", "what the module `line` has beside operations and builders; `store`, `http`, `json`, "
+             "`crypto`, `log`; errors"),
             ("[Events](events.md)", "types, fields, methods, what can be replied to"),
             ("[Builders](builders.md)", "messages, actions, Flex, rich menus, narrowcast, coupons")]
     rows += [(f"[Objects: {p[8:-3].replace('-', ' ')}]({p})", "fields and limits") for p in pages if p.startswith("objects-")]

@@ -182,7 +182,7 @@ struct address_list *address_list_read(const char *text, char *error, size_t n)
     bool ok = true;
     while (ok && (entry = strsep(&rest, ","))) {
         entry += strspn(entry, " \t");
-        entry[strcspn(entry, " \t")] = 0;
+        for (size_t end = strlen(entry); end && (entry[end - 1] == ' ' || entry[end - 1] == '\t');) entry[--end] = 0;
         if (!*entry) continue;
         ok = take(l, entry);
         if (!ok)

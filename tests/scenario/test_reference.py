@@ -118,7 +118,8 @@ class Generated(Scenario):
                 os.path.exists(os.path.join(root, top)) or os.symlink(os.path.join(ROOT, top), os.path.join(root, top))
             for made in ("docs", "scripts"):
                 os.remove(os.path.join(root, made))
-            shutil.copytree(os.path.join(ROOT, "scripts/line"), os.path.join(root, "scripts/line"))
+            for part in ("line", "http"):
+                shutil.copytree(os.path.join(ROOT, "scripts", part), os.path.join(root, "scripts", part))
             self.assertEqual(self.generate(root=root, seed=str(n)).returncode, 0)
         made = [sorted(os.path.relpath(p, root) for folder in ("scripts/types", "docs/reference")
                        for p in glob.glob(f"{root}/{folder}/*")) for root in roots]
@@ -153,7 +154,7 @@ local function names(prefix, t, seen)
     end
   end
 end
-for _, module in ipairs{"line", "store", "json", "log"} do names(module .. ".", require(module)) end
+for _, module in ipairs{"line", "store", "http", "json", "crypto", "log"} do names(module .. ".", require(module)) end
 """
 
 
