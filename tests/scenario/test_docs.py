@@ -10,6 +10,7 @@ import signal
 import subprocess
 
 from harness import BINARY, SECRET, TOOLS, Scenario, environment, event, main, text
+from test_http import Service
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 README = open(os.path.join(TOP, "README.md"), encoding="utf-8").read()
@@ -47,8 +48,31 @@ CHAPTERS = sorted(glob.glob(os.path.join(TOP, "docs", "guide", "*.md")))
 PAGES = {path: read(path) for path in [os.path.join(TOP, "README.md"), *CHAPTERS]}
 
 
+class Elsewhere(Service):
+    """What the chapter on other services calls https://api.example.com."""
+
+    def serve_weather(self, handler, query):
+        known = query["city"] == "Tokyo"
+        handler.reply(200 if known else 404, json.dumps({"city": query["city"], "sky": "clear", "degrees": 21}).encode())
+
+    def serve_notes(self, handler, _):
+        handler.reply(201)
+
+    def serve_pictures(self, handler, _):
+        handler.reply(200, b'{"frame": 7}')
+
+    def serve_report(self, handler, _):
+        handler.reply(200, b"a,b,c,d,e\n" * 10000)
+
+
+
 class Guide(Scenario):
     """A ```lua listing of the guide is a bot, the ```chat block behind it a conversation with it."""
+
+    def setUp(self):
+        super().setUp()
+        self.elsewhere = Elsewhere()
+        self.addCleanup(self.elsewhere.close)
 
     def post(self, kind, words):
         if kind == "you":
@@ -97,11 +121,12 @@ class Guide(Scenario):
                 self.assertEqual(after, "chat", f"{path}: a listing without a conversation:\n{listing}")
                 played += 1
                 with self.subTest(chapter=os.path.basename(path), listing=listing.split("\n")[0]):
+                    listing = listing.replace("https://api.example.com", self.elsewhere.url)
                     bot = self.folder(listing, f"bot{played}")
                     self.command("check", bot.path)
                     self.standin.calls.clear()
                     self.standin.missing.add("Nobody")
-                    self.server = self.serve(bot, options=["--data", os.path.join(self.dir, "data")])
+                    self.server = self.serve(bot, options=["--data", os.path.join(self.dir, "data"), "--http-allow", "127.0.0.1"])
                     self.play(chat)
                     self.assertEqual(self.server.stop(), 0)
         self.assertGreaterEqual(played, 9)

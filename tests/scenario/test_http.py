@@ -49,7 +49,7 @@ class Service:
                 service.seen.append({"method": self.command, "path": self.path, "headers": dict(self.headers.items()),
                                      "body": base64.b64encode(body).decode(), "port": self.client_address[1]})
                 service.counts[path] = service.counts.get(path, 0) + 1
-                getattr(service, "serve_" + path.strip("/").split("/")[0])(self, dict(urllib.parse.parse_qsl(query)))
+                getattr(service, "serve_" + re.match(r"/(\w*)", path)[1])(self, dict(urllib.parse.parse_qsl(query)))
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer
 
