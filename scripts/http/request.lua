@@ -4,6 +4,7 @@
 local core = require "http.core"
 local crypto = require "crypto"
 local errors = require "line.errors"
+local json = require "json"
 
 local misuse = errors.misuse
 

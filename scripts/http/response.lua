@@ -3,6 +3,7 @@
 
 local core = require "http.core"
 local errors = require "line.errors"
+local json = require "json"
 local line_core = require "line.core"
 
 local misuse = errors.misuse
@@ -52,8 +53,9 @@ function methods:json()
   local ok, value = pcall(json.decode, body)
   if ok then return value end
   local shown = #body > SHOWN and body:sub(1, SHOWN) .. "…" or body
-  error(response.failure(known.plan, "protocol", ("the answer (%d) is %s: %s"):format(self.status,
-    tostring(value):match("not JSON.*") or tostring(value), shown), self.status), 0)
+  local why = tostring(value):match("not JSON.*") or "more JSON than is read at once"
+  error(response.failure(known.plan, "protocol", ("the answer (%d) is %s: %s"):format(self.status, why, shown),
+    self.status), 0)
 end
 
 -- response:read([n])
