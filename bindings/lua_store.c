@@ -9,6 +9,13 @@
  *     store.incr(key[, by][, {ttl=}])      the new number: by (1) more than the integer that was there, or than 0
  *     store.delete(key)                    true; false when it was not there
  *     store.take(key)                      the value, which is deleted in the same step, or nil
+ *     store.swap(key, old, new[, {ttl=}])   true when the value was old and is new now; else false and the value that is
+ *                                          there, and nothing changes. nil as old: the key is not there; as new: it is
+ *                                          deleted. All in one step, whichever worker asks. What the same value is:
+ *                                          numbers that are == (1 and 1.0), strings byte by byte, tables with the same
+ *                                          content as JSON, in whatever order their keys come ({} and json.array{} are
+ *                                          two things, and json.null is a value). ttl belongs to the new value, as with
+ *                                          store.set
  *     store.list(prefix[, {limit=, after=}])   {{key=, value=}, …} in the order of bytes, and the key to give as after
  *                                          for the next page, nil at the end; limit 100, 1000 at most
  *
@@ -51,29 +58,30 @@ static const struct verb verbs[] = {
     {"store.get", KV_GET, false, false},       {"store.set", KV_SET, true, true},
     {"store.add", KV_ADD, true, true},         {"store.incr", KV_INCR, false, true},
     {"store.delete", KV_DELETE, false, false}, {"store.take", KV_TAKE, false, false},
-    {"store.list", KV_LIST, false, false},
+    {"store.list", KV_LIST, false, false},     {"store.swap", KV_SWAP, false, true},
 };
 
 static struct map waiting; /* id → struct kv_wait */
 static uint64_t last_id;
-/* The value on its way into a frame. One for all calls: nothing waits between filling and sending. */
-static struct buf value = BUF(KV_VALUE_MOST + 1);
+/* The values on their way into a frame. One of each for all calls: nothing waits between filling and sending. */
+static struct buf value = BUF(KV_VALUE_MOST + 1), old_value = BUF(KV_VALUE_MOST + 1);
 
 /* ---- arguments ---- */
 
 static int encode_protected(lua_State *L)
 {
-    json_encode(L, 1, &value);
+    json_encode(L, 1, lua_touserdata(L, 2));
     return 0;
 }
 
-static void encode_table(lua_State *L, int idx, const char *what)
+static void encode_table(lua_State *L, int idx, const char *what, struct buf *out)
 {
     luaL_checkstack(L, 4, NULL);
-    buf_putc(&value, KV_TAG_JSON);
+    buf_putc(out, KV_TAG_JSON);
     lua_pushcfunction(L, encode_protected);
     lua_pushvalue(L, idx);
-    int status = lua_pcall(L, 1, 0, 0);
+    lua_pushlightuserdata(L, out);
+    int status = lua_pcall(L, 2, 0, 0);
     if (status == LUA_OK) return;
     if (status == LUA_ERRMEM) budget_out_of_memory(L);
     budget_check(L);
@@ -83,30 +91,30 @@ static void encode_table(lua_State *L, int idx, const char *what)
     call_misuse(L, "%s: %s", what, why);
 }
 
-static void put_value(lua_State *L, int idx, const char *what)
+static void put_value(lua_State *L, int idx, const char *what, struct buf *out)
 {
     struct str s;
     lua_Integer i;
     lua_Number f;
     int r = 0;
-    buf_clear(&value);
+    buf_clear(out);
     switch (lua_type(L, idx)) {
     case LUA_TSTRING:
         s.p = lua_tolstring(L, idx, &s.n);
         if (s.n > KV_VALUE_MOST)
             call_misuse(L, "%s: the value has %zu bytes, and %u are the most", what, s.n, KV_VALUE_MOST);
-        r = buf_putc(&value, KV_TAG_STRING) || buf_append(&value, s.p, s.n);
+        r = buf_putc(out, KV_TAG_STRING) || buf_append(out, s.p, s.n);
         break;
     case LUA_TNUMBER:
         i = lua_tointeger(L, idx), f = lua_tonumber(L, idx);
-        if (lua_isinteger(L, idx)) r = buf_putc(&value, KV_TAG_INTEGER) || buf_append(&value, &i, sizeof i);
-        else r = buf_putc(&value, KV_TAG_FLOAT) || buf_append(&value, &f, sizeof f);
+        if (lua_isinteger(L, idx)) r = buf_putc(out, KV_TAG_INTEGER) || buf_append(out, &i, sizeof i);
+        else r = buf_putc(out, KV_TAG_FLOAT) || buf_append(out, &f, sizeof f);
         break;
     case LUA_TBOOLEAN:
-        r = buf_putc(&value, KV_TAG_BOOLEAN) || buf_putc(&value, (char)lua_toboolean(L, idx));
+        r = buf_putc(out, KV_TAG_BOOLEAN) || buf_putc(out, (char)lua_toboolean(L, idx));
         break;
     case LUA_TTABLE:
-        encode_table(L, idx, what);
+        encode_table(L, idx, what, out);
         break;
     case LUA_TNIL:
     case LUA_TNONE:
@@ -155,6 +163,17 @@ static int64_t take_ttl(lua_State *L, int idx, const char *what)
     if (!(seconds > 0 && seconds <= TTL_MOST)) call_misuse(L, "%s: ttl must be a number of seconds greater than 0", what);
     lua_pop(L, 1);
     return (int64_t)ceil(seconds * 1000);
+}
+
+/* nil is empty: a value never is. */
+static void put_swap(lua_State *L, struct wire_kv *k)
+{
+    buf_clear(&old_value);
+    if (!lua_isnil(L, 2)) put_value(L, 2, "store.swap", &old_value);
+    buf_clear(&value);
+    if (!lua_isnil(L, 3)) put_value(L, 3, "store.swap", &value);
+    k->old = buf_str(&old_value);
+    k->value = buf_str(&value);
 }
 
 static void take_list(lua_State *L, struct wire_kv *k)
@@ -272,6 +291,13 @@ static int answered(lua_State *L, int status, lua_KContext ctx)
     case KV_LIST:
         n = push_list(L, a);
         break;
+    case KV_SWAP:
+        lua_pushboolean(L, a->outcome == KV_YES);
+        if (a->outcome == KV_YES) break;
+        n = 2;
+        if (a->out.n) push_value(L, a->out);
+        else lua_pushnil(L);
+        break;
     default:
         lua_pushboolean(L, a->outcome == KV_YES);
     }
@@ -325,8 +351,10 @@ static int store_call(lua_State *L)
     lua_Integer index = lua_tointeger(L, lua_upvalueindex(1));
     const struct verb *v = &verbs[index];
     struct wire_kv k = {.verb = v->verb, .by = 1};
-    int options = v->value ? 3 : 2;
-    lua_settop(L, 3);
+    int options = v->verb == KV_SWAP ? 4 : v->value ? 3 : 2;
+    if (v->verb == KV_SWAP && lua_gettop(L) < 3)
+        return call_misuse(L, "store.swap: takes the key, the value that is expected and the new one; nil stands for none");
+    lua_settop(L, 4);
     k.key = take_key(L, 1, v->what, v->verb == KV_LIST ? "prefix" : "key", v->verb == KV_LIST);
     check_there(L, v->what);
     if (v->verb == KV_INCR) k.by = take_by(L, &options);
@@ -337,14 +365,17 @@ static int store_call(lua_State *L)
     luaL_setmetatable(L, CALL);
     int at = lua_gettop(L);
     if (v->verb == KV_LIST) take_list(L, &k);
+    if (v->verb == KV_SWAP) put_swap(L, &k);
     if (v->value) {
-        put_value(L, 2, v->what);
+        put_value(L, 2, v->what, &value);
         k.value = buf_str(&value);
     }
     k.id = ++last_id;
     int full = wire_send_kv(worker_wire(), &k);
     buf_clear(&value);
     buf_trim(&value, 16384);
+    buf_clear(&old_value);
+    buf_trim(&old_value, 16384);
     if (full) return call_misuse(L, "%s: too much waits to be told to the store", v->what);
     map_put(&waiting, k.id, w);
     w->id = k.id;
@@ -368,6 +399,7 @@ int luaopen_moonline_store(lua_State *L)
 void lua_store_free(void)
 {
     buf_free(&value);
+    buf_free(&old_value);
     map_free(&waiting);
     waiting = (struct map){0};
 }

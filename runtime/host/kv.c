@@ -19,10 +19,10 @@ struct kv_call {
     struct slot *slot;             /* NULL: nobody waits for it any more */
     struct kv_call *next, *prev;
     uint64_t id;
-    char bytes[];                  /* key and value */
+    char bytes[];                  /* key, old and value */
 };
 
-static size_t cost(const struct kv_call *c) { return c->kv.key.n + c->kv.value.n; }
+static size_t cost(const struct kv_call *c) { return c->kv.key.n + c->kv.old.n + c->kv.value.n; }
 
 static void answer(struct slot *s, const struct wire_kv_answer *a)
 {
@@ -44,7 +44,8 @@ static void unlist(struct kv_call *c)
  * which it gets an error and its worker is not ended. What a write has done must be told. */
 static bool too_much(const struct slot *s, const struct store_kv *kv)
 {
-    return (kv->verb == KV_LIST || kv->verb == KV_GET) && s->process && wire_backlog(worker_process_wire(s->process)) > BACKLOG_MOST;
+    bool nothing_done = kv->verb == KV_LIST || kv->verb == KV_GET || (kv->verb == KV_SWAP && kv->outcome == KV_NO);
+    return nothing_done && s->process && wire_backlog(worker_process_wire(s->process)) > BACKLOG_MOST;
 }
 
 static void done(struct store_kv *kv)
@@ -69,10 +70,12 @@ bool kv_frame(struct slot *s, struct str payload)
         return true;
     }
     struct bot *b = s->generation->bot;
-    struct kv_call *c = mem_zalloc(sizeof *c + k.key.n + k.value.n);
-    memcpy(c->bytes, k.key.p, k.key.n + k.value.n); /* they stand side by side in the frame */
+    size_t n = k.key.n + k.old.n + k.value.n;
+    struct kv_call *c = mem_zalloc(sizeof *c + n);
+    memcpy(c->bytes, k.key.p, n); /* they stand side by side in the frame */
     c->kv = (struct store_kv){.verb = k.verb, .bot = b->id, .key = {c->bytes, k.key.n},
-                              .value = {c->bytes + k.key.n, k.value.n}, .ttl_ms = k.ttl_ms, .by = k.by,
+                              .old = {c->bytes + k.key.n, k.old.n},
+                              .value = {c->bytes + k.key.n + k.old.n, k.value.n}, .ttl_ms = k.ttl_ms, .by = k.by,
                               .limit = k.limit, .done = done, .user = c};
     c->id = k.id;
     c->slot = s;

@@ -10,7 +10,7 @@ struct wire_kv {
     enum kv_verb verb;
     int64_t ttl_ms, by;
     uint32_t limit;
-    struct str key, value;
+    struct str key, value, old;
 };
 struct wire_kv_answer {
     uint64_t id;

@@ -33,6 +33,10 @@ extern const char *const store_state_names[STORE_IS_COUNT];
 int store_row_json(struct buf *out, const struct store_row *row, enum store_state state, const char *bot,
                    struct str why, bool whole);
 
+/* store_kv_same.c: whether two values count as the same for KV_SWAP: as bytes, as numbers (1 and 1.0), or as JSON with the
+ * same content, whatever the order of its members. */
+bool kv_same(struct str a, struct str b);
+
 enum store_settle { SETTLE_OLD, SETTLE_SLICE, SETTLE_ALL };
 
 struct store_backend {

@@ -32,13 +32,14 @@ enum kv_verb {
     KV_INCR,   /* add `by` to an integer; one that is not there counts from 0 and lives for ttl_ms (0: for ever) */
     KV_DELETE,
     KV_TAKE,   /* GET and DELETE in one step */
+    KV_SWAP,   /* SET if the value there is the same as `old`, which is empty for none; an empty value deletes */
     KV_LIST,   /* keys that begin with `key` and come after `value`, in the order of bytes */
     KV_VERBS
 };
 
 enum kv_outcome {
     KV_YES,         /* done; GET, TAKE, INCR: out holds the value; LIST: the rows */
-    KV_NO,          /* GET, DELETE, TAKE: not there; ADD: there already */
+    KV_NO,          /* GET, DELETE, TAKE: not there; ADD: there already; SWAP: another value, out holds it, or none */
     KV_NO_INTEGER,  /* INCR: something else stands there */
     KV_OVERFLOW,    /* INCR: the sum is no 64-bit integer */
     KV_NO_ROOM,     /* KV_BOT_MOST would be passed */
@@ -49,7 +50,7 @@ struct store_kv {
     /* in, borrowed until done */
     enum kv_verb verb;
     uint32_t bot;
-    struct str key, value;
+    struct str key, value, old;
     int64_t ttl_ms, by;
     uint32_t limit;        /* LIST: rows */
     void (*done)(struct store_kv *k);

@@ -169,6 +169,19 @@ static int take(struct lite *b, struct store_kv *k, int64_t now)
     return r ? r : erase(b, &f);
 }
 
+static int swap(struct lite *b, struct store_kv *k, int64_t now)
+{
+    struct found f;
+    int r = find(b, k, now, &f, &k->out);
+    if (r) return r;
+    if (f.there ? !k->old.n || !kv_same(buf_str(&k->out), k->old) : k->old.n > 0) {
+        k->outcome = KV_NO;
+        return 0;
+    }
+    buf_clear(&k->out);
+    return k->value.n ? write_value(b, k, &f, k->value, expiry(k, now), now) : erase(b, &f);
+}
+
 static int get(struct lite *b, struct store_kv *k, int64_t now)
 {
     struct found f;
@@ -238,6 +251,7 @@ int lite_kv(void *p, struct store_kv *k)
     static int (*const verbs[KV_VERBS])(struct lite *, struct store_kv *, int64_t) = {
         [KV_GET] = get,     [KV_SET] = set,   [KV_ADD] = set,   [KV_INCR] = incr,
         [KV_DELETE] = take, [KV_TAKE] = take, [KV_LIST] = list,
+        [KV_SWAP] = swap,
     };
     struct lite *b = p;
     int64_t now = clock_wall_ms(), gone;

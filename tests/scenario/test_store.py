@@ -5,7 +5,7 @@ import json
 import os
 import signal
 
-from harness import Scenario, main, text, until
+from harness import Scenario, event, main, text, until
 
 HEAD = 'local line = require "line"\nlocal store = require "store"\n'
 # A handler for each word: the text of the message is Lua that returns the strings to tell.
@@ -78,6 +78,76 @@ class Store(Scenario):
               #page .. page[3].key .. page[3].value .. after .. #rest .. rest[2].key .. tostring(done)""")
         self.assertEqual(told, ["1 42 40 1", "true false x nil", "3p:33p:32p:5nil"])
 
+    def test_swap(self):
+        server = self.start()
+        told = self.tell(server, """
+            local out = {}
+            local function swap(...) local r = table.pack(store.swap("k", ...)) for i = 1, r.n do out[#out + 1] = tostring(r[i]) end end
+            swap("nothing", 1) swap(nil, 1) swap(nil, 2) swap(1.0, "one") swap("one", nil) swap(nil, nil)
+            return table.concat(out, " "), tostring(store.get("k"))""")
+        self.assertEqual(told, ["false nil true false 1 true true true", "nil"])
+        told = self.tell(server, """
+            local t = { z = 1, list = { 1, 2.5, { x = "y", w = json.null } }, empty = json.array{}, big = 1e15 }
+            for i = 1, 30 do t["key" .. i] = i end
+            store.set("t", t)
+            local same = {}
+            for i = 30, 1, -1 do same["key" .. i] = i end
+            same.big, same.empty, same.list, same.z = 1000000000000000, json.array{}, { 1, 2.5, { w = json.null, x = "y" } }, 1.0
+            local a = store.swap("t", same, { n = 1 })
+            local b, there = store.swap("t", { n = 2 }, { n = 3 })
+            local c = store.swap("t", store.get("t"), { n = 4 }, { ttl = 0.02 })
+            local d = store.swap("t", { n = 4 }, { n = 5 }, { ttl = 60 })
+            return tostring(a), tostring(b), tostring(there.n), tostring(c), tostring(d)""")
+        self.assertEqual(told, ["true", "false", "1", "true", "true"])
+        told = self.tell(server, """
+            store.swap("lock", nil, "me", { ttl = 0.02 })
+            line.sleep(0.03)
+            return tostring(store.swap("lock", "me", "me")), tostring(store.swap("lock", nil, "you"))""")
+        self.assertEqual(told, ["false", "true"])
+
+    def test_swap_misused(self):
+        server = self.start()
+        told = self.tell(server, """
+            local function try(...) return tostring((select(2, pcall(store.swap, ...)))) end
+            return try("k"), try("k", print, 1), try("k", 1, ("v"):rep(262145)), try("k", { f = print }, 1), try("k", 1, 2, { tll = 1 })""")
+        for got, want in zip(told, ("takes the key, the value that is expected and the new one", "a function cannot be stored",
+                                    "the value has 262145 bytes", "f: a function cannot be", "there is no option 'tll'")):
+            self.assertRegex(got, f"^said:\\d+: store\\.swap: .*{want}")
+
+    def test_workers_that_race_lose_no_update(self):
+        """Each event puts itself into one table that all change; workers are killed meanwhile. Once handled it is there,
+        and no other was overwritten."""
+        server = self.start(HEAD + """
+            line.on("message.text", function(event)
+              local me = event.message.text
+              while true do
+                local old = store.get("all")
+                local new = { n = 0 }
+                for k, v in pairs(old or {}) do new[k] = v end
+                if new[me] then break end
+                new[me], new.n = 1, new.n + 1
+                if store.swap("all", old, new) then store.incr("swapped") break end
+                store.incr("lost the race")
+              end
+              line.push("Utold", "done", me)
+            end)
+            line.on("follow", function()
+              local all = store.get("all")
+              local names = 0
+              for k in pairs(all) do if k ~= "n" then names = names + 1 end end
+              line.push("Uall", tostring(all.n), tostring(names), tostring(store.get("lost the race") or 0))
+            end)""", options=["--workers", "3"])
+        for at in range(0, 120, 20):
+            server.post(*[text(f"e{n}", source=f"u{n}") for n in range(at, at + 20)])
+            if at in (40, 80):
+                self.standin.wait_calls(at, "push", status=200)
+                os.kill(server.workers()[0], signal.SIGKILL)
+        until(lambda: len({c.texts[1] for c in self.standin.find("push", status=200)}) == 120, "all events")
+        server.post(event("follow"))
+        told = self.standin.wait(lambda: [c.texts for c in self.standin.find("push") if c.json["to"] == "Uall"], "the sum")[0]
+        self.assertEqual(told[:2], ["120", "120"])
+        self.assertGreater(int(told[2]), 0, "they did race")
+
     def test_it_expires(self):
         server = self.start()
         told = self.tell(server, """
@@ -119,7 +189,7 @@ class Store(Scenario):
     def test_it_outlives_the_process_and_a_kill(self):
         bot = self.folder(ANY)
         server = self.serve(bot)
-        self.tell(server, 'store.set("kept", { n = 1 }) return "set"')
+        self.tell(server, 'return tostring(store.swap("kept", nil, { n = 0 })), tostring(store.swap("kept", { n = 0 }, { n = 1 }))')
         server.child.kill()  # answered is on disk
         server.wait_exit()
         self.processes.remove(server)

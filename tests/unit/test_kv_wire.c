@@ -55,6 +55,22 @@ TEST(a_call_comes_through)
     end();
 }
 
+TEST(a_swap_carries_both_values)
+{
+    char bytes[512];
+    struct wire_kv k = {.id = 1, .verb = KV_SWAP, .key = STR("key"), .old = STR("sold"), .value = STR("snew")}, got;
+    begin();
+    CHECK_INT(wire_send_kv(wire, &k), 0);
+    size_t n = sent(wire, far_end, WIRE_KV, bytes, sizeof bytes);
+    CHECK_INT(wire_read_kv((struct str){bytes, n}, &got), 0);
+    CHECK(str_eq(got.key, k.key) && str_eq(got.old, k.old) && str_eq(got.value, k.value));
+    CHECK(got.old.p == got.key.p + got.key.n && got.value.p == got.old.p + got.old.n); /* kv.c copies them as one */
+    for (size_t i = 0; i + 4 < n; i++) CHECK_INT(wire_read_kv((struct str){bytes, i}, &got), ERR_SYNTAX);
+    bytes[8] = KV_SET; /* no other call has an old value */
+    CHECK_INT(wire_read_kv((struct str){bytes, n}, &got), ERR_SYNTAX);
+    end();
+}
+
 TEST(an_answer_comes_through)
 {
     char bytes[512];
@@ -94,6 +110,10 @@ TEST(limits_are_held)
     CHECK_INT(taken(set), 0);
     set.value.n++;
     CHECK_INT(taken(set), ERR_SYNTAX);
+    struct wire_kv swap = {.verb = KV_SWAP, .key = STR("k"), .old = {long_text, KV_VALUE_MOST + 1}};
+    CHECK_INT(taken(swap), 0);
+    swap.old.n++;
+    CHECK_INT(taken(swap), ERR_SYNTAX);
     set.value.n = 5;
     set.key = (struct str){long_text, KV_KEY_MOST};
     CHECK_INT(taken(set), 0);

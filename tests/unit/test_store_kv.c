@@ -146,6 +146,114 @@ TEST(add_and_take_happen_once)
     end();
 }
 
+static struct answer swap(const char *key, const char *old, const char *value, int64_t ttl)
+{
+    return ask((struct store_kv){.verb = KV_SWAP, .key = str_of(key), .old = str_of(old), .value = str_of(value), .ttl_ms = ttl});
+}
+
+TEST(swap_changes_only_what_was_expected_at_every_durability)
+{
+    static const int all[] = {DURABILITY_FSYNC, DURABILITY_OS, DURABILITY_OFF};
+    for (int i = 0; i < 3; i++) {
+        begin_at(all[i]);
+        CHECK_INT(swap("a", "", "", 0).outcome, KV_YES); /* not there, and stays so */
+        struct answer a = swap("a", "s0", "s1", 0);
+        CHECK_INT(a.outcome, KV_NO);
+        CHECK_INT(a.n, 0); /* there is none */
+        CHECK_STR(get(1, "a"), "-");
+        a = swap("a", "", "s1", 0);
+        CHECK_INT(a.outcome, KV_YES);
+        CHECK_INT(a.n, 0);
+        a = swap("a", "", "s2", 0);
+        CHECK_INT(a.outcome, KV_NO);
+        CHECK_STRN(((struct str){a.out, a.n}), "s1");
+        CHECK_INT(swap("a", "s0", "s2", 0).outcome, KV_NO);
+        CHECK_INT(swap("a", "s1", "s2", 0).outcome, KV_YES);
+        kit_reopen(&k);
+        CHECK_STR(get(1, "a"), "s2");
+        CHECK_STR(get(2, "a"), "-"); /* another bot's world */
+        CHECK_INT(swap("a", "s1", "", 0).outcome, KV_NO);
+        CHECK_INT(swap("a", "s2", "", 0).outcome, KV_YES);
+        CHECK_STR(get(1, "a"), "-");
+        kit_reopen(&k);
+        CHECK_STR(get(1, "a"), "-");
+        end();
+    }
+}
+
+TEST(what_expired_is_not_there_for_swap)
+{
+    begin_at(DURABILITY_OS);
+    CHECK_INT(swap("lock", "", "sme", 1).outcome, KV_YES);
+    int64_t first = clock_ns();
+    while (clock_ns() - first < 5 * NS_PER_MS) uv_run(&k.loop, UV_RUN_NOWAIT);
+    CHECK_INT(swap("lock", "sme", "sme", 0).outcome, KV_NO);
+    CHECK_INT(swap("lock", "", "syou", 60000).outcome, KV_YES);
+    CHECK_STR(get(1, "lock"), "syou");
+    CHECK_INT(swap("lock", "syou", "sme", 0).outcome, KV_YES);
+    CHECK_STR(get(1, "lock"), "sme");
+    end();
+}
+
+/* Both directions, and what each is the same as is itself. */
+static bool same(struct str a, struct str b)
+{
+    bool r = kv_same(a, b);
+    CHECK_INT(kv_same(b, a), r);
+    CHECK(kv_same(a, a) && kv_same(b, b));
+    return r;
+}
+
+#define SAME(a, b) CHECK(same(STR("j" a), STR("j" b)))
+#define OTHER(a, b) CHECK(!same(STR("j" a), STR("j" b)))
+
+TEST(json_is_the_same_by_its_content)
+{
+    SAME("{\"a\":1,\"b\":[1,2,{\"c\":null,\"d\":\"x\"}]}", "{\"b\":[1,2,{\"d\":\"x\",\"c\":null}],\"a\":1}");
+    SAME("{\"b\":1,\"ab\":2,\"a\":3}", "{\"a\":3,\"ab\":2,\"b\":1}");
+    SAME("[1e15,1.0,0.1,-0.0]", "[1000000000000000,1,1e-1,0]");
+    SAME("[1e300]", "[1E+300]");
+    SAME("[\"\\u0041\\/\\n\"]", "[\"A/\\u000a\"]");
+    SAME("{\"\\u0061\":1}", " { \"a\" : 1 } ");
+    SAME("{\"a\":1,\"b\":2,\"a\":3}", "{\"b\":2,\"a\":3}"); /* the last of two counts, as in decoding */
+    OTHER("{\"a\":1}", "{\"a\":2}");
+    OTHER("{\"a\":1}", "{\"b\":1}");
+    OTHER("{\"a\":1}", "{\"a\":1,\"b\":1}");
+    OTHER("{\"a\":null}", "{}");
+    OTHER("[]", "{}");
+    OTHER("[1,2]", "[2,1]");
+    OTHER("[1,[2]]", "[1,2]");
+    OTHER("[[1],2]", "[[1,2]]");
+    OTHER("[\"1\"]", "[1]");
+    OTHER("[true]", "[\"true\"]");
+    OTHER("[9007199254740993]", "[9007199254740992]");
+    OTHER("[9223372036854775807]", "[9223372036854775808]");
+    OTHER("[1]", "[1");
+}
+
+static struct str number(char *bytes, char tag, const void *value)
+{
+    bytes[0] = tag;
+    memcpy(bytes + 1, value, 8);
+    return (struct str){bytes, 9};
+}
+
+TEST(values_of_different_kinds_are_the_same_only_as_numbers)
+{
+    char x[9], y[9];
+    int64_t one = 1, large = INT64_MAX, zero = 0;
+    double float_one = 1, half = 0.5, top = 0x1p63, minus_zero = -0.0, nan = __builtin_nan(""), minus_nan = -nan;
+    CHECK(same(number(x, KV_TAG_INTEGER, &one), number(y, KV_TAG_FLOAT, &float_one)));
+    CHECK(same(number(x, KV_TAG_INTEGER, &zero), number(y, KV_TAG_FLOAT, &minus_zero)));
+    CHECK(same(number(x, KV_TAG_FLOAT, &minus_nan), number(y, KV_TAG_FLOAT, &nan)));
+    CHECK(!same(number(x, KV_TAG_INTEGER, &one), number(y, KV_TAG_FLOAT, &half)));
+    CHECK(!same(number(x, KV_TAG_INTEGER, &large), number(y, KV_TAG_FLOAT, &top)));
+    CHECK(!same(STR("s1"), STR("j1")));
+    CHECK(!same(STR("b\1"), STR("s\1")));
+    CHECK(!same(STR("s"), STR("")));
+    CHECK(!same(STR("sA"), STR("sa")));
+}
+
 TEST(counting)
 {
     begin_at(DURABILITY_OS);
