@@ -77,7 +77,8 @@ void check_warn(const char *text, const char *where)
     const struct task *t = task_current();
     struct str none = {0, 0};
     LOG(WARN, text, F_STR("bot", w->bot), F_INT("generation", w->generation), F_STR("at", where),
-        F_VIEW("event", t ? task_event_id(t) : none), F_VIEW("chat", t ? task_chat(t) : none));
+        F_VIEW("event", t ? task_event_id(t) : none), F_VIEW("chat", t ? task_chat(t) : none),
+        F_VIEW("origin", t ? task_origin(t) : none));
 }
 
 bool check_elsewhere(const struct schema_kind *k, const char *type, size_t n)

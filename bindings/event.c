@@ -1,4 +1,5 @@
-/* Events: from a frame to a task, and from the end of the last task to a DONE frame. The handler limit counts here. */
+/* Events: from a frame to a task, and from the end of the last task to a DONE frame. The handler limit counts here. The
+ * run of a timer is one, too, of which no frame tells. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,11 @@ void event_log_failure(const struct event *e, const char *message, struct str wh
         LOG(ERROR, message, F_STR("bot", w->bot), F_INT("generation", w->generation), F_VIEW("error", why));
         return;
     }
+    if (e->timer) {
+        LOG(ERROR, message, F_STR("bot", w->bot), F_INT("generation", w->generation), F_STR("timer", e->timer),
+            F_STR("origin", e->origin), F_INT("ms", (clock_ns() - e->started_ns) / NS_PER_MS), F_VIEW("error", why));
+        return;
+    }
     LOG(ERROR, message, F_STR("bot", w->bot), F_INT("generation", w->generation), F_STR("event", e->id),
         F_STR("chat", e->chat[0] ? e->chat : NULL), F_INT("ms", (clock_ns() - e->started_ns) / NS_PER_MS),
         F_VIEW("error", why));
@@ -66,11 +72,12 @@ static void end_tasks(struct event *e, const char *why)
 
 static void over_limit(struct event *e)
 {
-    char why[256];
+    char why[512];
     const struct worker *w = worker_get();
     long long ms = w->options.handler_limit;
-    snprintf(why, sizeof why, "the handler was still waiting here after %lld %s (event %s, generation %u; --handler-limit)",
-             ms % 1000 ? ms : ms / 1000, ms % 1000 ? "ms" : "s", e->id, w->generation);
+    snprintf(why, sizeof why, "the %s was still waiting here after %lld %s (%s %s, generation %u; --handler-limit)",
+             e->timer ? "timer's function" : "handler", ms % 1000 ? ms : ms / 1000, ms % 1000 ? "ms" : "s",
+             e->timer ? "timer of" : "event", e->timer ? e->timer : e->id, w->generation);
     e->outcome = WIRE_DONE_FAILED;
     e->over = true;
     buf_clear(&e->why);
@@ -131,7 +138,8 @@ static bool handler_ended(struct task *t, enum task_outcome o, int n, struct str
     return false;
 }
 
-void event_begin(const struct wire_event *w)
+/* One more that runs, of nothing yet. */
+static struct event *begin(void)
 {
     struct event *e = events.pool;
     if (e) {
@@ -142,18 +150,16 @@ void event_begin(const struct wire_event *w)
         buf_init(&e->body, LIMIT_FRAME);
         buf_init(&e->why, LIMIT_ERROR_TEXT);
     }
-    e->seq = w->seq;
-    e->attempt = w->attempt;
-    e->rerun = w->rerun;
-    e->handled = e->over = false;
+    e->seq = 0;
+    e->attempt = 1;
+    e->rerun = e->handled = e->over = false;
     e->outcome = WIRE_DONE_OK;
     e->tasks = 0;
     e->started_ns = clock_ns();
-    e->chat[0] = 0;
-    e->id_n = w->id.n < sizeof e->id ? w->id.n : sizeof e->id - 1;
-    memcpy(e->id, w->id.p, e->id_n);
-    e->id[e->id_n] = 0;
-    buf_append(&e->body, w->body.p, w->body.n);
+    e->timer_over = NULL;
+    e->timer = e->origin = NULL;
+    e->chat[0] = e->id[0] = 0;
+    e->id_n = 0;
     e->older = events.newest;
     e->newer = NULL;
     if (e->older) e->older->newer = e;
@@ -161,6 +167,19 @@ void event_begin(const struct wire_event *w)
     events.newest = e;
     events.running++;
     arm();
+    return e;
+}
+
+void event_begin(const struct wire_event *w)
+{
+    struct event *e = begin();
+    e->seq = w->seq;
+    e->attempt = w->attempt;
+    e->rerun = w->rerun;
+    e->id_n = w->id.n < sizeof e->id ? w->id.n : sizeof e->id - 1;
+    memcpy(e->id, w->id.p, e->id_n);
+    e->id[e->id_n] = 0;
+    buf_append(&e->body, w->body.p, w->body.n);
 
     struct task *t = task_new(e);
     lua_pushcfunction(t->co, event_main);
@@ -170,13 +189,41 @@ void event_begin(const struct wire_event *w)
     task_ready(t);
 }
 
+/* ---- timers ---- */
+struct event *event_begin_timer(void (*over)(void *user), void *user)
+{
+    struct event *e = begin();
+    e->seq = PAGE_TIMER;
+    e->timer_over = over;
+    e->timer_user = user;
+    e->timer = "?";
+    return e;
+}
+
+void event_name_timer(struct event *e, const char *where, const char *origin)
+{
+    e->timer = where;
+    e->origin = origin;
+}
+
+bool event_timer_ended(struct task *t, enum task_outcome o, int n, struct str why)
+{
+    (void)n;
+    if (o == TASK_RAISED) event_log_failure(t->event, "timer failed", why);
+    return false;
+}
+
 /* ---- end ---- */
-static void done(struct event *e)
+static void send_done(struct event *e)
 {
     struct wire_done d = {.seq = e->seq, .outcome = e->outcome, .why = buf_str(&e->why),
                           .micros = (uint64_t)(clock_ns() - e->started_ns) / 1000};
     if (e->outcome == WIRE_DONE_OK && !e->handled) d.outcome = WIRE_DONE_UNHANDLED;
     if (worker_wire()) wire_send_done(worker_wire(), &d);
+}
+
+static void put_away(struct event *e)
+{
     if (e->older) e->older->newer = e->newer;
     else events.oldest = e->newer;
     if (e->newer) e->newer->older = e->older;
@@ -196,17 +243,26 @@ static void done(struct event *e)
     events.pooled++;
 }
 
+static void done(struct event *e)
+{
+    void (*over)(void *user) = e->timer_over;
+    void *user = e->timer_user;
+    if (!over) send_done(e);
+    put_away(e);
+    if (over) over(user);
+}
+
 void event_task_ended(struct event *e, enum task_outcome o, struct str why)
 {
     if (o == TASK_BROKE && e->outcome != WIRE_DONE_BROKE) {
-        event_log_failure(e, "handler stopped", why);
+        event_log_failure(e, e->timer ? "timer stopped" : "handler stopped", why);
         e->outcome = WIRE_DONE_BROKE;
         set_why(e, why);
     } else if (o == TASK_RAISED && e->outcome == WIRE_DONE_OK) {
         e->outcome = WIRE_DONE_FAILED;
         set_why(e, why);
     } else if (o == TASK_KILLED && e->over && !e->why.len) {
-        event_log_failure(e, "handler stopped", why);
+        event_log_failure(e, e->timer ? "timer stopped" : "handler stopped", why);
         set_why(e, why);
     }
     if (--e->tasks == 0) return done(e);

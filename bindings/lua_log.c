@@ -1,5 +1,6 @@
 /* The module log, and print, which is log.info. Each line says where it comes from: bot, generation, event, chat and the
- * script's line. A message that is a table is written as JSON; fields is a table of further values by name.
+ * script's line; in a timer, the line that made the timer and, as origin, the event in which it was made. A message that
+ * is a table is written as JSON; fields is a table of further values by name.
  *
  *     log.debug(message[, fields])   writes a line that is left out unless --log-level is debug
  *     log.info(message[, fields])    writes a line
@@ -16,7 +17,7 @@
 #include "bindings/task.h"
 #include "bindings/trace.h"
 
-#define OWN_FIELDS 5
+#define OWN_FIELDS 7
 #define FIELDS_MOST 24 /* of one line, the script's */
 
 /* Push the text of the value at idx: a table without a __tostring as JSON, if it can be. */
@@ -59,7 +60,7 @@ LJMP static struct log_field field_of(lua_State *L, const char *key)
 
 static bool is_own(const char *key)
 {
-    static const char *const own[] = {"bot", "generation", "event", "chat", "at", "time", "level", "message"};
+    static const char *const own[] = {"bot", "generation", "event", "chat", "at", "timer", "origin", "time", "level", "message"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (strcmp(own[i], key) == 0) return true;
     return false;
@@ -75,6 +76,7 @@ LJMP static void write_line(lua_State *L, enum log_level level, const char *mess
     struct log_field all[OWN_FIELDS + FIELDS_MOST] = {
         F_STR("bot", w->bot), F_INT("generation", w->generation), F_STR("at", where),
         F_VIEW("event", ((struct str){0, 0})), F_VIEW("chat", ((struct str){0, 0})),
+        F_STR("timer", t ? task_timer(t) : NULL), F_VIEW("origin", t ? task_origin(t) : ((struct str){0, 0})),
     };
     size_t n = OWN_FIELDS;
     if (t && task_event_id(t).n) all[3].s = task_event_id(t);
@@ -156,5 +158,6 @@ void lua_log_warning(void *user, const char *text, int more)
     if (joined[0] == '@') return; /* @on and @off, for lua's own program */
     const struct task *t = task_current();
     LOG(WARN, joined, F_STR("bot", w->bot), F_INT("generation", w->generation),
-        F_VIEW("event", t && task_event_id(t).n ? task_event_id(t) : ((struct str){0, 0})));
+        F_VIEW("event", t && task_event_id(t).n ? task_event_id(t) : ((struct str){0, 0})),
+        F_STR("timer", t ? task_timer(t) : NULL), F_VIEW("origin", t ? task_origin(t) : ((struct str){0, 0})));
 }

@@ -2,6 +2,8 @@
  * them. */
 #pragma once
 #include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 struct wire_kv_answer;
 
@@ -15,6 +17,13 @@ int luaopen_moonline_log(lua_State *L);   /* lua_log.c: log; print becomes ours 
 void lua_log_warning(void *user, const char *text, int more); /* lua_WarnFunction */
 int luaopen_line_async(lua_State *L);     /* lua_spawn.c: sleep, spawn, all */
 int lua_time_sleep(lua_State *L);         /* lua_time.c: line.sleep(seconds) */
+int lua_time_now(lua_State *L);           /* lua_time.c: line.now() */
+void lua_timer_push(lua_State *L);        /* lua_timer.c: push the functions line.after and line.every */
+void lua_timer_open(void);                /* once the loop exists; before that and after close no timer fires */
+void lua_timer_start(void);               /* the bot serves: timers fire from now on, those made while it loaded too */
+void lua_timer_leave(int64_t patience_ms); /* drop what is not due within so long, with a log line; again: a shorter time */
+bool lua_timer_pending(void);             /* some will fire yet */
+void lua_timer_close(void);               /* after the tasks have ended, before the state is closed */
 void lua_utf16_push(lua_State *L);        /* lua_text.c: push the table line.utf16 */
 int lua_event_functions(lua_State *L);    /* lua_event.c: methods, reply, chat, meta → __index, reply, enter */
 void lua_time_close(void);                /* the timers kept between sleeps, at the worker's end */

@@ -254,7 +254,7 @@ static int all(lua_State *L)
 
 /* ---- the module line.async ---- */
 static const luaL_Reg async_functions[] = {
-    {"sleep", lua_time_sleep}, {"spawn", spawn}, {"all", all}, {NULL, NULL},
+    {"sleep", lua_time_sleep}, {"now", lua_time_now}, {"spawn", spawn}, {"all", all}, {NULL, NULL},
 };
 
 int luaopen_line_async(lua_State *L)
@@ -268,5 +268,8 @@ int luaopen_line_async(lua_State *L)
     lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
     luaL_newlib(L, async_functions);
+    lua_timer_push(L);
+    lua_setfield(L, -3, "every");
+    lua_setfield(L, -2, "after");
     return 1;
 }

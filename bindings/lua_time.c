@@ -1,7 +1,11 @@
-/* line.sleep(seconds)
+/* line.now() → milliseconds
+ * The time since 1970 as an integer, by the clock of this machine: what LINE's timestamps count. Does not wait.
+ *
+ * line.sleep(seconds)
  * Lets other chats go on for so long, from 0 to 86400; fractions count. Returns nothing. Waits. */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "bindings/lua_api.h"
 #include "bindings/lua_modules.h"
@@ -72,6 +76,12 @@ static int slept(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     (void)ctx;
     return 0;
+}
+
+int lua_time_now(lua_State *L)
+{
+    lua_pushinteger(L, clock_wall_ms());
+    return 1;
 }
 
 int lua_time_sleep(lua_State *L)

@@ -48,6 +48,8 @@ struct str task_chat(const struct task *t)
     return t->event ? str_of(t->event->chat) : (struct str){"", 0};
 }
 
+struct str task_origin(const struct task *t) { return str_of(t->event ? t->event->origin : NULL); }
+const char *task_timer(const struct task *t) { return t->event ? t->event->timer : NULL; }
 uint32_t task_attempt(const struct task *t) { return t->event ? t->event->attempt : 1; }
 bool task_rerun(const struct task *t) { return t->event && t->event->rerun; }
 size_t task_count(void) { return tasks.count; }
@@ -79,7 +81,8 @@ void task_describe(char *ret, size_t n)
 {
     struct task *t = tasks.current;
     unsigned generation = worker_get()->generation;
-    if (t && t->event) snprintf(ret, n, "event %s, generation %u", t->event->id, generation);
+    if (t && task_timer(t)) snprintf(ret, n, "timer of %s, generation %u", task_timer(t), generation);
+    else if (t && t->event) snprintf(ret, n, "event %s, generation %u", t->event->id, generation);
     else if (worker_get()->loading) snprintf(ret, n, "while loading, generation %u", generation);
     else snprintf(ret, n, "generation %u", generation);
 }
@@ -162,6 +165,7 @@ struct task *task_new(struct event *e)
 static void enter(struct task *t, lua_State *L)
 {
     struct worker *w = worker_get();
+    if (task_timer(t)) snprintf(w->page->timer, sizeof w->page->timer, "%s", task_timer(t));
     uint64_t seq = t->event ? t->event->seq : w->loading || t->loads ? PAGE_LOADING : 0;
     /* One writer, so plain adds; the order matters: who sees runs odd must see this seq. */
     atomic_store_explicit(&w->page->seq, seq, memory_order_relaxed);

@@ -1,6 +1,6 @@
 /* The worker's heart as the API groups see it: one worker, its tasks, and how a binding suspends its coroutine.
  *
- * A task is one run of Lua that may wait: an event being handled, a line.spawn, the loading of the bot. Exactly one
+ * A task is one run of Lua that may wait: an event being handled, a timer, a line.spawn, the loading of the bot. Exactly one
  * function (task.c) resumes, exactly one (task_wait) yields. A pending operation carries a struct wait; a completion
  * that comes after its task ended is impossible by construction: the end of a task cancels its waits first. */
 #pragma once
@@ -47,6 +47,8 @@ struct wait {
 struct task *task_current(void);
 /* Facts about it. id: webhookEventId, n 0 when the task is not an event's. */
 struct str task_event_id(const struct task *t);
+struct str task_origin(const struct task *t); /* id of the event in which the timer that runs was made; n 0: none */
+const char *task_timer(const struct task *t); /* "bot.lua:12" of the timer that runs; NULL: none does */
 uint32_t task_attempt(const struct task *t);
 bool task_rerun(const struct task *t);
 struct str task_chat(const struct task *t); /* groupId, roomId or userId of the event's source; n 0 when unknown */

@@ -31,6 +31,11 @@ struct event {
     uint8_t outcome;              /* WIRE_DONE_OK until something failed */
     unsigned tasks;               /* alive */
     int64_t started_ns;
+    /* Not NULL: no event of LINE's but the run of a timer, and this is called instead of a DONE frame. seq is PAGE_TIMER, id
+     * and chat are empty. */
+    void (*timer_over)(void *user);
+    void *timer_user;
+    const char *timer, *origin;   /* where the timer was made; the event in which it was, or NULL. Borrowed */
     char id[LIMIT_EVENT_ID + 1], chat[LIMIT_EVENT_ID * 2]; /* chat: "" while unknown */
     size_t id_n;
     struct buf body;              /* JSON, until the handler's task decoded it */
@@ -47,7 +52,7 @@ struct task {
     int arguments;                /* on co's stack above the function, for the first resume */
     struct wait *wait;            /* WAITING: what for */
     lua_State *wait_L;            /* the coroutine that waits: co, or one of the script's own inside it */
-    struct event *event;          /* NULL: the load, a timer, a spawn of these */
+    struct event *event;          /* NULL: the load, or a spawn of it */
     struct task *parent;          /* line.all: ends with it. NULL else */
     unsigned children;            /* alive whose parent this is */
     int64_t limit_ms;             /* processor time between waits */
@@ -90,9 +95,14 @@ extern char task_sentinel;
 void events_open(void);
 void events_close_handles(void);
 void event_begin(const struct wire_event *w);
+/* The run of a timer, under the handler limit as an event is: make its task next, with event_timer_ended. over(user) is
+ * called outside Lua when the last task of it has ended. The texts must stay until then. */
+struct event *event_begin_timer(void (*over)(void *user), void *user);
+void event_name_timer(struct event *e, const char *where, const char *origin);
+bool event_timer_ended(struct task *t, enum task_outcome o, int n, struct str why); /* task.ended */
 void event_task_ended(struct event *e, enum task_outcome o, struct str why);
 void event_log_failure(const struct event *e, const char *message, struct str why); /* e NULL: of no event */
-size_t events_running(void);
+size_t events_running(void);           /* runs of timers too */
 void event_set_router(int handle_ref); /* registry reference of the router's handle(event) */
 
 /* ---- worker.c ---- */

@@ -52,7 +52,7 @@ static void end_cb(uv_prepare_t *end)
         if (wire_backlog(process.wire) == 0) _exit(EXIT_UNFIT);
         return;
     }
-    if (events_running()) return;
+    if (events_running() || lua_timer_pending()) return;
     if (!process.said_bye) {
         process.said_bye = true;
         wire_send(process.wire, WIRE_BYE, (struct str){0, 0});
@@ -61,11 +61,15 @@ static void end_cb(uv_prepare_t *end)
     if (wire_backlog(process.wire) == 0) uv_stop(&process.loop);
 }
 
-static void leave(void)
+/* patience_ms: what timers due later than that are not waited for. */
+static void leave_within(int64_t patience_ms)
 {
+    lua_timer_leave(patience_ms);
     process.leaving = true;
     uv_prepare_start(&process.end, end_cb);
 }
+
+static void leave(void) { leave_within(0); }
 
 void worker_unfit(void)
 {
@@ -103,6 +107,7 @@ static void load_ended(const char *why, unsigned handlers, struct str report)
     memory_ungrace();
     malloc_trim(0); /* what compiling needed */
     process.ready = true;
+    if (!process.leaving) lua_timer_start();
     wire_send_u32(process.wire, WIRE_READY, handlers);
 }
 
@@ -128,6 +133,7 @@ static void start(void)
         _exit(1);
     }
     events_open();
+    lua_timer_open();
     state_open();
     load_begin(load_ended);
     process.started = true;
@@ -198,6 +204,7 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
     struct wire_event e;
     struct wire_kv_answer kv;
     const char *error;
+    uint32_t ms;
     switch (type) {
     case WIRE_SETTING:
         if (process.started || wire_read_strings(payload, &a, &b)) break;
@@ -219,8 +226,8 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
         if (!process.started || wire_read_strings(payload, &a, &b)) break;
         return call_token_news(a, b);
     case WIRE_LEAVE:
-        if (payload.n) break;
-        return leave();
+        if (wire_read_u32(payload, &ms)) break;
+        return leave_within(ms);
     default:
         break;
     }
@@ -258,6 +265,7 @@ static void close_all(void)
 {
     if (process.started) {
         tasks_close();
+        lua_timer_close();
         state_close();
         lua_time_close();
         events_close_handles();

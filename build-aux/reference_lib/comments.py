@@ -9,7 +9,7 @@
 import glob
 import re
 
-NAME = r"(?:line|store|json|crypto|http|log)\.[a-z_][\w.]*|(?:event|content|response|handle):[a-z_]\w*"
+NAME = r"(?:line|store|json|crypto|http|log)\.[a-z_][\w.]*|(?:event|content|response|handle|timer):[a-z_]\w*"
 SIGNATURE = re.compile(rf"({NAME})(\([^\"'()]*\)|\{{…\}})")
 SOURCES = ("scripts/line/*.lua", "scripts/line/message/*.lua", "scripts/http/*.lua", "bindings/lua_*.c", "bindings/request.c")
 

@@ -81,6 +81,9 @@ def line_file(model):
     out += [model.own]
     out += ["---A function that runs beside others, of line.spawn.", "---@class line.handle", "local handle = {}", ""]
     out += function(model.functions["handle:wait"], "handle:")
+    out += ["---A function that runs later, of line.after and line.every.", "---@class line.timer",
+            "---@field where string the script's line that made it: \"bot.lua:12\"", "local timer = {}", ""]
+    out += function(model.functions["timer:cancel"], "timer:")
     out += ["---Media of a message, as they come.", "---@class line.content", "local content = {}", ""]
     for f in model.functions.values():
         if f.name.startswith("content:"):

@@ -20,7 +20,7 @@
 #define BACKOFF_MOST (30 * NS_PER_S)
 #define LOAD_GRACE (2 * NS_PER_S)      /* beyond --load-timeout, which the worker itself keeps, before it is killed */
 #define CPU_GRACE (20 * NS_PER_MS)     /* beyond --cpu-limit: the worker notices within a tick of its timer */
-#define LEAVE_GRACE (5 * NS_PER_S)     /* beyond --handler-limit, likewise */
+#define LEAVE_GRACE (5 * NS_PER_S)     /* beyond twice --handler-limit, likewise: a timer may be due at its end */
 
 static const struct options *options_of(const struct generation *g) { return g->bot->host->options; }
 
@@ -149,7 +149,8 @@ static void gone_cb(void *user, const struct worker_end *end)
     if (!asked) {
         h->metrics.restarts++;
         LOG(ERROR, "worker lost", F_STR("bot", g->bot->name), F_INT("generation", g->number), F_INT("worker", s->index),
-            F_INT("pid", worker_process_pid(s->process)), F_STR("reason", end->why), F_INT("events", s->n_running));
+            F_INT("pid", worker_process_pid(s->process)), F_STR("reason", end->why), F_INT("events", s->n_running),
+            F_STR("timer", *end->timer ? end->timer : NULL));
     }
     s->process = NULL;
     kv_orphan(s);
@@ -207,11 +208,11 @@ bool generation_idle(const struct generation *g)
     return true;
 }
 
-static void leave_slot(struct slot *s)
+static void leave_slot(struct slot *s, int64_t patience_ms)
 {
-    if (s->state == SLOT_READY) {
-        set_state(s, SLOT_LEAVING);
-        wire_send(worker_process_wire(s->process), WIRE_LEAVE, (struct str){"", 0});
+    if (s->state == SLOT_READY || s->state == SLOT_LEAVING) {
+        if (s->state == SLOT_READY) set_state(s, SLOT_LEAVING);
+        wire_send_u32(worker_process_wire(s->process), WIRE_LEAVE, (uint32_t)patience_ms);
     } else if (s->state == SLOT_LOADING) {
         set_state(s, SLOT_LEAVING);
         worker_process_kill(s->process, "no longer needed");
@@ -219,10 +220,20 @@ static void leave_slot(struct slot *s)
     s->retry_at_ns = 0;
 }
 
-void generation_leave(struct generation *g)
+void generation_leave(struct generation *g, int64_t patience_ms)
 {
     g->state = GENERATION_LEAVING;
-    for (uint32_t i = 0; i < g->n_slots; i++) leave_slot(&g->slots[i]);
+    for (uint32_t i = 0; i < g->n_slots; i++) leave_slot(&g->slots[i], patience_ms);
+}
+
+/* Events begin anew after the next start, but what timers and spawned functions were about ends here. */
+static void tell_cut_off(const struct slot *s, const char *why)
+{
+    const struct generation *g = s->generation;
+    uint64_t tasks = atomic_load(&worker_process_page(s->process)->tasks);
+    if (s->state == SLOT_LOADING || !tasks) return;
+    LOG(WARN, "worker ended with what still runs", F_STR("bot", g->bot->name), F_INT("generation", g->number),
+        F_INT("worker", s->index), F_STR("reason", why), F_INT("events", s->n_running), F_INT("functions", tasks));
 }
 
 void generation_kill(struct generation *g, const char *why)
@@ -231,6 +242,7 @@ void generation_kill(struct generation *g, const char *why)
     for (uint32_t i = 0; i < g->n_slots; i++) {
         g->slots[i].retry_at_ns = 0;
         if (!g->slots[i].process) continue;
+        tell_cut_off(&g->slots[i], why);
         set_state(&g->slots[i], SLOT_LEAVING);
         worker_process_kill(g->slots[i].process, why);
     }
@@ -244,7 +256,7 @@ static void tick_suspects(struct slot *s, int64_t now)
     bool busy = s->n_running || dispatch_wants(s->generation->bot, s->index);
     if (busy || s->state != SLOT_READY) s->idle_since_ns = 0;
     else if (!s->idle_since_ns) s->idle_since_ns = now;
-    else if (now - s->idle_since_ns > SUSPECTS_IDLE) leave_slot(s);
+    else if (now - s->idle_since_ns > SUSPECTS_IDLE) leave_slot(s, options_of(s->generation)->handler_limit);
 }
 
 /* A worker ends endless Lua by itself once it has used --cpu-limit. One that has used clearly more is stuck where it
@@ -274,7 +286,7 @@ static void tick_slot(struct slot *s, int64_t now)
         return;
     case SLOT_LEAVING:
         if (watch(s, o)) return;
-        if (now - s->since_ns > o->handler_limit * NS_PER_MS + LEAVE_GRACE)
+        if (now - s->since_ns > o->handler_limit * NS_PER_MS * 2 + LEAVE_GRACE)
             worker_process_kill(s->process, "did not leave in time (--handler-limit)");
         return;
     }

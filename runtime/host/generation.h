@@ -46,8 +46,9 @@ struct generation {
 struct generation *generation_start(struct bot *bot, uint32_t number);
 /* Start the process of one slot. false (and logged): it could not be started; retry_at_ns is set. */
 bool generation_start_slot(struct generation *g, uint32_t index);
-/* Ask every process to finish and leave; the generation is freed when the last one is gone. */
-void generation_leave(struct generation *g);
+/* Ask every process to finish and leave, with its timers that are due within so many milliseconds; the generation is freed
+ * when the last one is gone. Of one that leaves already: within a shorter time than it was told. */
+void generation_leave(struct generation *g, int64_t patience_ms);
 void generation_kill(struct generation *g, const char *why);
 /* Regular look: hangs, load times, restarts that are due, suspects' slot without work. */
 void generation_tick(struct generation *g, int64_t now_ns);

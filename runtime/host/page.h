@@ -7,11 +7,12 @@
 
 #define PAGE_FD 4           /* where a worker finds it */
 #define RATES_FD 5          /* and the page of buckets, which all workers of a channel share; may be missing */
-#define PAGE_VERSION 1
+#define PAGE_VERSION 2
 #define PAGE_OPERATIONS 160 /* rows of operations.def, and room; the last is line.request */
 #define PAGE_HTTP (PAGE_OPERATIONS - 2) /* calls to other services, all in one row */
 #define PAGE_STATUSES 14
 #define PAGE_LOADING UINT64_MAX
+#define PAGE_TIMER (UINT64_MAX - 1) /* a timer's function: no event is to blame */
 
 /* Status classes of the LINE calls, in this order; page_status() maps. */
 #define PAGE_STATUS_NAMES                                                                                              \
@@ -20,7 +21,8 @@
 struct worker_page {
     uint32_t version;
     _Atomic uint64_t runs;      /* +1 whenever Lua is entered from the loop and when it returns: odd while Lua runs */
-    _Atomic uint64_t seq;       /* the event whose Lua runs (or ran last); PAGE_LOADING while the bot loads */
+    _Atomic uint64_t seq;       /* the event whose Lua runs (or ran last); PAGE_LOADING while the bot loads; PAGE_TIMER */
+    char timer[160];            /* where the timer was made whose function runs (or ran last): "bot.lua:12" */
     _Atomic uint64_t lua_bytes; /* memory of the Lua side */
     _Atomic uint64_t tasks;     /* coroutines alive */
     _Atomic uint64_t calls[PAGE_OPERATIONS][PAGE_STATUSES];

@@ -24,7 +24,8 @@ enum wire_type {
     WIRE_SOURCE,      /* string path, string bytes: a file of this generation; the worker loads these bytes instead of the disk's */
     WIRE_START,       /* load the bot */
     WIRE_EVENT,       /* struct wire_event */
-    WIRE_LEAVE,       /* take no more; finish what runs, say BYE, exit */
+    WIRE_LEAVE,       /* u32 ms: take no more; finish what runs and what timers bring within so long, say BYE, exit; again:
+                         within a shorter time */
     WIRE_TOKEN,       /* string token, string why: the channel access token from now on; the same again: no better one will
                          come; empty: there is none yet, because of why */
     /* worker to host */

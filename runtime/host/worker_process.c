@@ -42,6 +42,16 @@ static void process_closed(uv_handle_t *h)
     free(p);
 }
 
+/* Whom to blame is what it was at the first sign of the end. */
+static void note_blame(struct worker_process *p)
+{
+    if (p->end.blame) return;
+    p->end.blame = running_event(p->page);
+    if (p->end.blame != PAGE_TIMER) return;
+    memcpy(p->end.timer, p->page->timer, sizeof p->end.timer);
+    p->end.timer[sizeof p->end.timer - 1] = 0;
+}
+
 /* Both must have happened: the process is reaped, and its last frames were taken. */
 static void maybe_gone(struct worker_process *p)
 {
@@ -62,7 +72,7 @@ static void exit_cb(uv_process_t *process, int64_t status, int sig)
     struct worker_process *p = process->data;
     p->exited = true;
     p->end.clean = p->said_bye && status == 0 && sig == 0;
-    if (!p->end.blame) p->end.blame = running_event(p->page);
+    note_blame(p);
     char text[sizeof p->end.why];
     if (sig) snprintf(text, sizeof text, "killed by signal %d (%s)", sig, strsignal(sig));
     else snprintf(text, sizeof text, "exited with status %d", (int)status);
@@ -179,7 +189,7 @@ void worker_process_kill(struct worker_process *p, const char *why)
 {
     if (p->exited) return;
     say_why(p, why);
-    if (!p->end.blame) p->end.blame = running_event(p->page);
+    note_blame(p);
     uv_process_kill(&p->process, SIGKILL);
 }
 

@@ -216,6 +216,15 @@ local handle = {}
 ---@return any
 function handle:wait() end
 
+---A function that runs later, of line.after and line.every.
+---@class line.timer
+---@field where string the script's line that made it: "bot.lua:12"
+local timer = {}
+
+---runs no more; a run under way goes on. True; false when it was over already
+---@return boolean
+function timer:cancel() end
+
 ---Media of a message, as they come.
 ---@class line.content
 local content = {}
@@ -459,9 +468,28 @@ function line.spawn(f, ...) end
 ---@return any[]
 function line.all(list) end
 
+---The time since 1970 as an integer, by the clock of this machine: what LINE's timestamps count. Does not wait.
+---@return integer
+function line.now() end
+
 ---Lets other chats go on for so long, from 0 to 86400; fractions count. Returns nothing. Waits.
 ---@param seconds number
 function line.sleep(seconds) end
+
+---runs fn with the arguments once, after so many seconds; returns the timer
+---@param seconds number
+---@param fn function
+---@param ... any
+---@return line.timer
+function line.after(seconds, fn, ...) end
+
+---runs fn again and again, from start to start so many seconds; returns the timer. It never runs twice at the same
+---time: when a run takes longer, the starts it missed are left out, and it goes on with the next one
+---@param seconds number
+---@param fn function
+---@param ... any
+---@return line.timer
+function line.every(seconds, fn, ...) end
 
 ---options: query (table), body (table: JSON; string: as it is), headers (table), host ("api", "data" or
 ---"manager"), timeout (s). body is decoded when the answer is JSON, else a string. Raises an error object for a

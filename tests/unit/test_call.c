@@ -116,6 +116,7 @@ void budget_check(lua_State *L)
 }
 struct task *task_current(void) { return (struct task *)&worker; }
 struct str task_event_id(const struct task *t) { (void)t; return is_event ? STR("01EVENT") : (struct str){"", 0}; }
+struct str task_origin(const struct task *t) { (void)t; return (struct str){"", 0}; }
 struct str task_chat(const struct task *t) { (void)t; return (struct str){"", 0}; }
 uint32_t task_attempt(const struct task *t) { (void)t; return 1; }
 bool task_rerun(const struct task *t) { (void)t; return is_rerun; }

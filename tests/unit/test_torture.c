@@ -37,6 +37,7 @@ static void load_ended(const char *why, unsigned handlers, struct str report)
     worker_get()->loading = false;
     load_over = true;
     load_good = !why && handlers == 1;
+    if (load_good) lua_timer_start();
     if (!why && !load_good) FAIL("loaded with %u handlers", handlers);
 }
 
@@ -54,6 +55,7 @@ static void open_worker(void)
     w->generation = 1;
     if (tasks_open()) exit(2);
     events_open();
+    lua_timer_open();
     state_open();
     load_over = load_good = false;
     load_begin(load_ended);
@@ -69,6 +71,7 @@ static void close_worker(void)
     struct worker *w = worker_get();
     memory.fail_at = 0;
     tasks_close();
+    lua_timer_close();
     state_close();
     lua_time_close();
     events_close_handles();
@@ -92,6 +95,11 @@ static void run_event(const char *text)
     struct wire_event e = {.seq = 1, .attempt = 1, .id = STR("01H"), .body = str_of(body)};
     event_begin(&e);
     while (events_running()) uv_run(&loop, UV_RUN_ONCE);
+    /* Its timers too; one that repeats may need memory to end itself. */
+    for (int64_t first = clock_ns(); lua_timer_pending() || events_running();) {
+        if (clock_ns() - first > 5 * NS_PER_MS) memory.fail_at = 0;
+        uv_run(&loop, UV_RUN_ONCE);
+    }
 }
 
 static long long counter(void)
@@ -139,12 +147,18 @@ static const char bot[] =
     "function run.text() return line.text('hello') end\n"
     "function run.build() return load('local line = ... return line.flex([[a]], line.flex.box([[vertical]], {line.text_v2("
     "[[{n}]], {n = 1})}, {spacing = [[md]], quickReply = line.quick_reply(line.action.message([[a]]))}))')(line) end\n"
+    "function run.after() line.after(0.001, function(a, b) line.sleep(0) return {a, b} end, 1, {}) end\n"
+    "function run.every() local n, t = 0 t = line.every(0.001, function() n = n + 1 if n > 1 then t:cancel() end local x = {n} "
+    "line.sleep(0) end) end\n"
+    "function run.timers() local list = {} for i = 1, 5 do list[i] = line.after(0.003, run.load, {i}) end "
+    "for i = 1, 5 do list[i]:cancel() end pcall(line.after, 0, run.load) end\n"
+    "function run.timererror() line.after(0.001, function() local t = {} line.spawn(error, 'x') error({t .. 1}) end) end\n"
     "line.on('message.text', function(event) run[event.message.text]() end)\n";
 
 static const char *const snippets[] = {
     "good", "decode", "long", "broken", "encode", "misencode", "cjson", "sleep", "spawn", "loose", "all", "allbad", "error",
     "errortable", "pcall", "xpcall", "coroutine", "close", "require", "notthere", "log", "global", "gc", "sort", "load", "text",
-    "build",
+    "build", "after", "every", "timers", "timererror",
 };
 
 static void prepare(void)

@@ -298,7 +298,7 @@ TEST(leaving_waits_for_what_runs)
     int status;
     CHECK_INT(start_with(&k, HANDLER("line.sleep(0.2) error('finished', 0)")), WIRE_READY);
     kit_event(&k, 5, "x");
-    kit_send(&k, WIRE_LEAVE, "", 0);
+    kit_leave(&k);
     CHECK_INT(kit_next(&k), WIRE_DONE);
     CHECK(strstr(k.why, "finished"));
     CHECK(kit_close(&k));
@@ -308,7 +308,7 @@ TEST(leaving_waits_for_what_runs)
                                   "  local x <close> = setmetatable({}, {__close = function() log.info('closed here') end})\n"
                                   "  line.sleep(1000)\nend)"),
               WIRE_READY);
-    kit_send(&k, WIRE_LEAVE, "", 0);
+    kit_leave(&k);
     CHECK_INT(kit_next(&k), WIRE_BYE);
     while (kit_next(&k) > 0) {}
     kit_read_log(&k);
@@ -328,7 +328,7 @@ TEST(leaving_does_not_wait_for_a_load)
     kit_strings(&k, WIRE_SETTING, SETTING_PATH, path);
     kit_send(&k, WIRE_START, "", 0);
     while (!k.log || !strstr(k.log, "begun")) kit_read_log(&k); /* the alarm ends it otherwise */
-    kit_send(&k, WIRE_LEAVE, "", 0);
+    kit_leave(&k);
     CHECK_INT(kit_next(&k), WIRE_BYE);
     CHECK_INT(kit_next(&k), 0);
     int status = -1;

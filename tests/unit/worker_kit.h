@@ -58,6 +58,12 @@ static inline size_t kit_put(char *p, const char *s, size_t n)
     return 4 + n;
 }
 
+static inline void kit_leave(struct kit *k)
+{
+    uint32_t patience_ms = 0;
+    kit_send(k, WIRE_LEAVE, &patience_ms, sizeof patience_ms);
+}
+
 static inline void kit_strings(struct kit *k, enum wire_type type, const char *a, const char *b)
 {
     size_t n = 8 + strlen(a) + strlen(b), at;
@@ -261,7 +267,7 @@ static inline bool kit_close(struct kit *k)
 {
     int status = -1, type;
     bool bye = false;
-    kit_send(k, WIRE_LEAVE, "", 0);
+    kit_leave(k);
     while ((type = kit_next(k)) > 0) bye |= type == WIRE_BYE;
     if (type < 0) kill(k->pid, SIGKILL);
     waitpid(k->pid, &status, 0);
