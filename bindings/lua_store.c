@@ -12,10 +12,10 @@
  *     store.swap(key, old, new[, {ttl=}])   true when the value was old and is new now; else false and the value that is
  *                                          there, and nothing changes. nil as old: the key is not there; as new: it is
  *                                          deleted. All in one step, whichever worker asks. What the same value is:
- *                                          numbers that are == (1 and 1.0), strings byte by byte, tables with the same
- *                                          content as JSON, in whatever order their keys come ({} and json.array{} are
- *                                          two things, and json.null is a value). ttl belongs to the new value, as with
- *                                          store.set
+ *                                          numbers that are == (1 and 1.0; not-a-number is itself), strings byte by
+ *                                          byte, tables with the same content as JSON, in whatever order their keys
+ *                                          come ({} and json.array{} are two things, and json.null is a value). ttl
+ *                                          belongs to the new value, as with store.set
  *     store.list(prefix[, {limit=, after=}])   {{key=, value=}, …} in the order of bytes, and the key to give as after
  *                                          for the next page, nil at the end; limit 100, 1000 at most
  *

@@ -1,13 +1,15 @@
 /* Timers: functions of the script that run later, each run a task of its own that belongs to no event.
  *
- *     line.after(seconds, fn[, …])   runs fn with the arguments once, after so many seconds; returns the timer
+ *     line.after(seconds, fn[, …])   runs fn with the arguments once, after so many seconds; returns the timer. When the
+ *                                    bot is saved, what is due within --handler-limit is still run, and the rest is
+ *                                    dropped with a line in the log; likewise --drain at a stop. It dies with its worker
  *     line.every(seconds, fn[, …])   runs fn again and again, from start to start so many seconds; returns the timer. It
  *                                    never runs twice at the same time: when a run takes longer, the starts it missed
- *                                    are left out, and it goes on with the next one
+ *                                    are left out, and it goes on with the next one. It ends with its generation
  *     timer:cancel()                 runs no more; a run under way goes on. True; false when it was over already
  *
  * seconds are from 0.001 to 2592000 (30 days). A run may wait, and keeps to the limits of a handler; what it raises is
- * logged, and line.every goes on. Timers live in their worker's memory: 10,000 of them at most.
+ * logged, and line.every goes on. Timers live in their worker's memory: 10,000 of them at most. None of these waits.
  *
  * One timer of libuv serves all: they stand in a heap, the one that is due first on top. Each is a userdata, which the
  * registry holds as long as it may still run, so its owner needs no pointer to it. */
@@ -42,13 +44,14 @@ struct timer {
     int ref;            /* of the userdata while it waits or runs; LUA_NOREF: over */
     int arguments;
     bool running, cancelled;
+    bool idle;          /* never fires; see is_idle() */
 };
 #define NOWHERE SIZE_MAX
 
 static struct {
     struct timer **heap;
     size_t n, room;
-    size_t alive;          /* waiting or running */
+    size_t alive;          /* waiting or running, on the page too */
     uint64_t made;
     uv_timer_t uv;
     bool open, fires;      /* fires: the bot has loaded */
@@ -116,6 +119,12 @@ static void arm(void)
     uv_timer_start(&timers.uv, fire, left > 0 ? (uint64_t)((left + NS_PER_MS - 1) / NS_PER_MS) : 0, 0);
 }
 
+static void count(int change)
+{
+    timers.alive += (size_t)change;
+    atomic_store_explicit(&worker_get()->page->timers, timers.alive, memory_order_relaxed);
+}
+
 /* ---- the end of a timer ---- */
 
 /* It runs no more: the userdata is its script's alone from here on. */
@@ -124,7 +133,7 @@ static void over(struct timer *t)
     if (t->at != NOWHERE) heap_remove(t);
     luaL_unref(worker_get()->L, LUA_REGISTRYINDEX, t->ref);
     t->ref = LUA_NOREF;
-    timers.alive--;
+    if (!t->idle) count(-1);
 }
 
 /* Nothing is lost without a word: what will not run although the script asked for it is told, at most so many. L has room
@@ -213,7 +222,7 @@ static void fire(uv_timer_t *uv)
 
 LJMP static int64_t take_seconds(lua_State *L, const char *what)
 {
-    double seconds = lua_type(L, 1) == LUA_TNUMBER ? lua_tonumber(L, 1) : -1;
+    double seconds = lua_tonumber(L, 1);
     if (lua_type(L, 1) != LUA_TNUMBER)
         call_misuse(L, "%s: the first argument is a number of seconds, not a %s", what, luaL_typename(L, 1));
     if (!(seconds >= SECONDS_LEAST && seconds <= SECONDS_MOST))
@@ -279,8 +288,8 @@ LJMP static int make(lua_State *L, const char *what, bool repeats)
     lua_pushvalue(L, idx);
     t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
     /* From here on nothing raises. */
-    timers.alive++;
-    if (is_idle()) return 1;
+    if ((t->idle = is_idle())) return 1;
+    count(1);
     heap_add(t);
     if (t->at == 0) arm();
     return 1;
@@ -332,6 +341,8 @@ void lua_timer_push(lua_State *L)
 void lua_timer_open(void)
 {
     uv_timer_init(worker_get()->loop, &timers.uv);
+    timers.alive = timers.told = timers.untold = 0;
+    timers.leaving = false;
     timers.open = true;
 }
 
@@ -386,8 +397,9 @@ void lua_timer_close(void)
     if (!timers.open) return;
     tell_untold();
     uv_close((uv_handle_t *)&timers.uv, NULL);
+    for (size_t i = 0; i < timers.n; i++) timers.heap[i]->at = NOWHERE; /* a finalizer may still cancel it */
     free(timers.heap);
     timers.heap = NULL;
-    timers.n = timers.room = timers.alive = timers.told = 0;
-    timers.open = timers.fires = timers.leaving = false;
+    timers.n = timers.room = 0;
+    timers.open = timers.fires = false;
 }

@@ -77,6 +77,7 @@ void worker_unfit(void)
     LOG(WARN, "worker ends: what the bot's variables hold leaves too little memory for events", F_STR("bot", worker.bot),
         F_INT("generation", worker.generation), F_INT("bytes", memory.used), F_INT("limit", memory.limit));
     process.unfit = true;
+    lua_timer_leave(0); /* tells what goes with it */
     uv_prepare_start(&process.end, end_cb);
 }
 

@@ -230,10 +230,12 @@ void generation_leave(struct generation *g, int64_t patience_ms)
 static void tell_cut_off(const struct slot *s, const char *why)
 {
     const struct generation *g = s->generation;
-    uint64_t tasks = atomic_load(&worker_process_page(s->process)->tasks);
-    if (s->state == SLOT_LOADING || !tasks) return;
+    const struct worker_page *page = worker_process_page(s->process);
+    uint64_t tasks = atomic_load(&page->tasks), n_timers = atomic_load(&page->timers);
+    if (s->state == SLOT_LOADING || (!tasks && !n_timers)) return;
     LOG(WARN, "worker ended with what still runs", F_STR("bot", g->bot->name), F_INT("generation", g->number),
-        F_INT("worker", s->index), F_STR("reason", why), F_INT("events", s->n_running), F_INT("functions", tasks));
+        F_INT("worker", s->index), F_STR("reason", why), F_INT("events", s->n_running), F_INT("functions", tasks),
+        F_INT("timers", n_timers));
 }
 
 void generation_kill(struct generation *g, const char *why)
@@ -250,10 +252,11 @@ void generation_kill(struct generation *g, const char *why)
 
 static bool is_suspects(const struct slot *s) { return s->index + 1 == s->generation->n_slots; }
 
-/* The extra process costs memory; it goes when nobody is under suspicion any more. */
+/* The extra process costs memory; it goes when nobody is under suspicion any more, and no timer of theirs is pending. */
 static void tick_suspects(struct slot *s, int64_t now)
 {
-    bool busy = s->n_running || dispatch_wants(s->generation->bot, s->index);
+    bool timed = s->state == SLOT_READY && atomic_load(&worker_process_page(s->process)->timers);
+    bool busy = timed || s->n_running || dispatch_wants(s->generation->bot, s->index);
     if (busy || s->state != SLOT_READY) s->idle_since_ns = 0;
     else if (!s->idle_since_ns) s->idle_since_ns = now;
     else if (now - s->idle_since_ns > SUSPECTS_IDLE) leave_slot(s, options_of(s->generation)->handler_limit);

@@ -94,7 +94,7 @@ static void write_times(const struct host *h, struct buf *out)
 /* What live workers contribute, by state. */
 struct living {
     uint64_t calls[PAGE_OPERATIONS][PAGE_STATUSES], ns[PAGE_OPERATIONS];
-    uint64_t lua_bytes, tasks;
+    uint64_t lua_bytes, tasks, timers;
     int64_t resident;
 };
 
@@ -108,6 +108,7 @@ static void look_at(struct living *l, const struct generation *g, unsigned state
         add_page(l->calls, l->ns, page);
         l->lua_bytes += atomic_load(&page->lua_bytes);
         l->tasks += atomic_load(&page->tasks);
+        l->timers += atomic_load(&page->timers);
         l->resident += worker_process_resident(s->process);
     }
 }
@@ -179,6 +180,7 @@ void metrics_write(const struct host *h, const struct store_counts *counts, stru
     write_calls(&h->metrics, &l, out);
     one(out, "lua_memory_bytes", "gauge", "Memory of the Lua side of all workers.", (double)l.lua_bytes);
     one(out, "tasks", "gauge", "Lua coroutines alive in all workers.", (double)l.tasks);
+    one(out, "timers", "gauge", "Timers that wait or run in all workers.", (double)l.timers);
     head(out, "resident_memory_bytes", "gauge", "Memory resident, shared pages counted in both.");
     buf_printf(out, "moonline_resident_memory_bytes{process=\"host\"} %lld\nmoonline_resident_memory_bytes{process=\"workers\"} %lld\n",
                (long long)own_resident(), (long long)l.resident);

@@ -25,6 +25,7 @@ struct worker_page {
     char timer[160];            /* where the timer was made whose function runs (or ran last): "bot.lua:12" */
     _Atomic uint64_t lua_bytes; /* memory of the Lua side */
     _Atomic uint64_t tasks;     /* coroutines alive */
+    _Atomic uint64_t timers;    /* of line.after and line.every, waiting or running */
     _Atomic uint64_t calls[PAGE_OPERATIONS][PAGE_STATUSES];
     _Atomic uint64_t call_ns[PAGE_OPERATIONS];
 };

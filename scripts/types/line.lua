@@ -476,7 +476,9 @@ function line.now() end
 ---@param seconds number
 function line.sleep(seconds) end
 
----runs fn with the arguments once, after so many seconds; returns the timer
+---runs fn with the arguments once, after so many seconds; returns the timer. When the bot is saved, what is due
+---within --handler-limit is still run, and the rest is dropped with a line in the log; likewise --drain at a stop.
+---It dies with its worker
 ---@param seconds number
 ---@param fn function
 ---@param ... any
@@ -484,7 +486,8 @@ function line.sleep(seconds) end
 function line.after(seconds, fn, ...) end
 
 ---runs fn again and again, from start to start so many seconds; returns the timer. It never runs twice at the same
----time: when a run takes longer, the starts it missed are left out, and it goes on with the next one
+---time: when a run takes longer, the starts it missed are left out, and it goes on with the next one. It ends with
+---its generation
 ---@param seconds number
 ---@param fn function
 ---@param ... any

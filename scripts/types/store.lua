@@ -42,9 +42,9 @@ function store.take(key) end
 
 ---true when the value was old and is new now; else false and the value that is there, and nothing changes. nil as
 ---old: the key is not there; as new: it is deleted. All in one step, whichever worker asks. What the same value
----is: numbers that are == (1 and 1.0), strings byte by byte, tables with the same content as JSON, in whatever
----order their keys come ({} and json.array{} are two things, and json.null is a value). ttl belongs to the new
----value, as with store.set
+---is: numbers that are == (1 and 1.0; not-a-number is itself), strings byte by byte, tables with the same content
+---as JSON, in whatever order their keys come ({} and json.array{} are two things, and json.null is a value). ttl
+---belongs to the new value, as with store.set
 ---@param key string
 ---@param old any
 ---@param new any

@@ -201,7 +201,7 @@ class Timers(Scenario):
             line.every(0.02, function() line.push("Utold", "tick") end)
             line.on("message.text", function(event) line.after(0.5, function() line.push("Utold", "gone with it") end) event:reply("armed") end)"""))
         server.post(text("go"))
-        self.standin.wait_text("armed")
+        server.wait_log(message="event done")
         worker = server.workers()[0]
         os.kill(worker, signal.SIGKILL)
         server.wait_log(message="worker lost")
@@ -320,15 +320,19 @@ class Timers(Scenario):
         self.serve(self.folder(HEAD + """
             local store = require "store"
             local me = tostring(math.random(2 ^ 53))
+            local runs = 0
             line.every(0.01, function()
-              store.incr("all")
+              runs = runs + 1
+              store.set("asked:" .. me, runs)
               local held = store.get("lock")
-              if not store.swap("lock", held == me and me or nil, me, { ttl = 5 }) then return end
-              local n = store.incr("mine")
-              if n == 10 then line.push("Utold", "ten", tostring(store.get("all") >= 20), tostring(store.list("who:") ~= nil)) end
+              if not store.swap("lock", held == me and me or nil, me, { ttl = 60 }) then return end
+              store.set("held:" .. me, true)
+              local asked = store.list("asked:")
+              for _, each in ipairs(asked) do if each.value < 3 then return end end
+              if #asked == 3 then line.push("Utold", "of three", tostring(#store.list("held:"))) end
             end)
             line.on("follow", print)"""), options=["--workers", "3"])
-        self.wait_push("ten", "true", "true")
+        self.wait_push("of three", "1")
 
     def test_commands_fire_none(self):
         bot = self.folder(HEAD + """

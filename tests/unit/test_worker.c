@@ -318,6 +318,74 @@ TEST(leaving_waits_for_what_runs)
     kit_free(&k);
 }
 
+/* To the end of a worker that was told to leave; its log is in k->log then, and kit_free(k) is to come. */
+static void wait_bye(struct kit *k)
+{
+    int status = -1;
+    CHECK_INT(kit_next(k), WIRE_BYE);
+    CHECK_INT(kit_next(k), 0);
+    waitpid(k->pid, &status, 0);
+    CHECK_INT(status, 0);
+    kit_read_log(k);
+}
+
+TEST(leaving_waits_for_timers_that_are_due_soon)
+{
+    struct kit k;
+    CHECK_INT(start_with(&k, LINE "line.after(0.1, function() line.sleep(0.01) log.info('due soon') end)\n"
+                                  "line.after(3000, print)\nline.every(0.05, function() log.info('a tick') end)"), WIRE_READY);
+    kit_leave_within(&k, 20000);
+    wait_bye(&k);
+    CHECK(strstr(k.log, "due soon"));
+    CHECK(strstr(k.log, "timer dropped") && strstr(k.log, "\"timer\":\"bot.lua:3\""));
+    CHECK(strstr(k.log, "\"left_s\":2999.") || strstr(k.log, "\"left_s\":3000"));
+    CHECK(!strstr(k.log, "bot.lua:4"));
+    kit_free(&k);
+
+    /* Told once more, it has less time; never more. */
+    CHECK_INT(start_with(&k, LINE "line.after(40, print)\nline.after(80, print)"), WIRE_READY);
+    kit_leave_within(&k, 60000);
+    kit_leave_within(&k, 100000);
+    kit_leave_within(&k, 1000);
+    wait_bye(&k);
+    const char *first = strstr(k.log, "\"timer\":\"bot.lua:3\""), *second = strstr(k.log, "\"timer\":\"bot.lua:2\"");
+    CHECK(first && second && first < second);
+    kit_free(&k);
+}
+
+TEST(timers_may_be_made_and_cancelled_to_the_very_end)
+{
+    struct kit k;
+    CHECK_INT(start_with(&k, LINE "line.spawn(function()\n"
+                                  "  local x <close> = setmetatable({}, {__close = function()\n"
+                                  "    local late = line.after(0.001, print)\n"
+                                  "    local last = setmetatable({late}, {__gc = function()\n"
+                                  "      log.info('cancelled: ' .. tostring(late:cancel()) .. tostring(line.after(1, print):cancel()))\n"
+                                  "    end})\n"
+                                  "    package.loaded.kept = last\n"
+                                  "  end})\n"
+                                  "  line.sleep(1000)\nend)"), WIRE_READY);
+    kit_leave_within(&k, 20000);
+    wait_bye(&k);
+    CHECK(strstr(k.log, "cancelled: true"));
+    kit_free(&k);
+}
+
+TEST(a_timer_that_runs_is_on_the_page)
+{
+    struct kit k;
+    CHECK_INT(start_with(&k, LINE "line.after(0.001, function() log.info('stuck') "
+                                  "string.find(('a'):rep(40), ('a?'):rep(40) .. ('a'):rep(40)) end)"), WIRE_READY);
+    CHECK_INT(atomic_load(&k.page->timers), 1);
+    while (!k.log || !strstr(k.log, "stuck")) kit_read_log(&k); /* the alarm ends it otherwise */
+    CHECK(atomic_load(&k.page->seq) == PAGE_TIMER);
+    CHECK_INT(atomic_load(&k.page->runs) % 2, 1);
+    CHECK_STR(k.page->timer, "bot.lua:2");
+    kill(k.pid, SIGKILL);
+    waitpid(k.pid, NULL, 0);
+    kit_free(&k);
+}
+
 TEST(leaving_does_not_wait_for_a_load)
 {
     struct kit k;

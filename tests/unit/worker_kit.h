@@ -58,11 +58,12 @@ static inline size_t kit_put(char *p, const char *s, size_t n)
     return 4 + n;
 }
 
-static inline void kit_leave(struct kit *k)
+static inline void kit_leave_within(struct kit *k, uint32_t patience_ms)
 {
-    uint32_t patience_ms = 0;
     kit_send(k, WIRE_LEAVE, &patience_ms, sizeof patience_ms);
 }
+
+static inline void kit_leave(struct kit *k) { kit_leave_within(k, 0); }
 
 static inline void kit_strings(struct kit *k, enum wire_type type, const char *a, const char *b)
 {
