@@ -332,8 +332,8 @@ def functions_page(model):
                 (f"`{name}`", f"`{item_type(model, o).replace('line.', '')}`",
                  f"[line.{o['name']}](operations-{slug(model.areas[o['name']])}.md#line{o['name']})")
                 for name, (o, _) in model.each.items()])]
-    for title, prefix in (("content", "content:"), ("handle", "handle:"), ("timer", "timer:"), ("store", "store."), ("http", "http."),
-                          ("response", "response:"), ("json", "json."), ("crypto", "crypto."),
+    for title, prefix in (("content", "content:"), ("handle", "handle:"), ("timer", "timer:"), ("store", "store."),
+                          ("http", "http."), ("response", "response:"), ("json", "json."), ("crypto", "crypto."),
                           ("log", "log.")):
         out += ["", f"# {title}"]
         for f in model.functions.values():

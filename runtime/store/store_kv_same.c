@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "store/store_backend.h"
 
+#define TWO_TO_63 9223372036854775808.0
 #define FORM_MOST (8u * KV_VALUE_MOST) /* 1e-5 becomes 22 bytes; nothing grows more */
 
 /* ---- numbers ---- */
@@ -21,7 +22,7 @@ struct number {
 
 static struct number number_of(double f)
 {
-    if (f >= -0x1p63 && f < 0x1p63 && floor(f) == f) return (struct number){.whole = true, .i = (int64_t)f};
+    if (f >= -TWO_TO_63 && f < TWO_TO_63 && floor(f) == f) return (struct number){.whole = true, .i = (int64_t)f};
     return (struct number){.f = f};
 }
 

@@ -23,7 +23,8 @@ class Timers(Scenario):
     # ---- what they do ----
     def test_after_and_every(self):
         server = self.serve(self.folder(HEAD + """
-            line.after(0.001, function(a, b, ...) line.push("Utold", "loaded", a, tostring(b), tostring(select("#", ...))) end, "x", nil, nil)
+            local function loaded(a, b, ...) line.push("Utold", "loaded", a, tostring(b), tostring(select("#", ...))) end
+            line.after(0.001, loaded, "x", nil, nil)
             line.on("message.text", function(event)
               local n, tick = 0, nil
               tick = line.every(0.01, function(word)
@@ -36,12 +37,12 @@ class Timers(Scenario):
             end)"""))
         self.wait_push("loaded", "x", "nil", "1")
         posted = server.post(text("go"))[0]
-        self.wait_push("true", "false", "bot.lua:6")
+        self.wait_push("true", "false", "bot.lua:7")
         self.wait_push("late")
         self.assertEqual([t for t in self.pushes() if t[0].startswith("tick")], [["tick1"], ["tick2"], ["tick3"]])
         record = server.wait_log(message="in the timer")
         self.assertEqual(record["origin"], posted["webhookEventId"])
-        self.assertEqual((record["timer"], record["at"], record["x"]), ("bot.lua:11", "bot.lua:11", 1))
+        self.assertEqual((record["timer"], record["at"], record["x"]), ("bot.lua:12", "bot.lua:12", 1))
         self.assertNotIn("event", record)
 
     def test_an_event_does_not_wait_for_its_timers(self):
@@ -89,7 +90,8 @@ class Timers(Scenario):
             local from = line.now()
             while line.now() - from < 5 do end -- both are due by now
             local others = {}
-            for i = 1, 50 do others[i] = line.after(i == 50 and 0.05 or 0.02, function() line.push("Utold", "should not", tostring(i)) end) end
+            local function no(i) line.push("Utold", "should not", tostring(i)) end
+            for i = 1, 50 do others[i] = line.after(i == 50 and 0.05 or 0.02, no, i) end
             local mine
             mine = line.after(0.01, function()
               local last = others[50]
@@ -178,7 +180,8 @@ class Timers(Scenario):
             end)"""), options=["--cpu-limit", "400ms", "--memory-limit", "32M", "--handler-limit", "200ms"])
         self.wait_push("went on")
         errors = [r["error"] for r in server.logs(message="timer stopped")]
-        self.assertRegex(errors[0], r"^bot\.lua:6: used more than 400 ms of processor time .*timer of bot\.lua:4, generation 1; --cpu-limit")
+        self.assertRegex(errors[0], r"^bot\.lua:6: used more than 400 ms of processor time .*timer of bot\.lua:4, "
+                         "generation 1; --cpu-limit")
         self.assertRegex(errors[1], r"^bot\.lua:7: used more than 32 MiB of memory .*timer of bot\.lua:4")
         self.assertRegex(errors[2], r"^bot\.lua:8: the timer's function was still waiting here after 200 ms \(timer of bot\.lua:4")
         self.assertEqual(len(server.logs(message="worker lost")), 0)
@@ -206,7 +209,7 @@ class Timers(Scenario):
     def test_a_killed_worker_loads_its_timers_anew(self):
         server = self.serve(self.folder(HEAD + """
             line.every(0.02, function() line.push("Utold", "tick") end)
-            line.on("message.text", function(event) line.after(0.5, function() line.push("Utold", "gone with it") end) event:reply("armed") end)"""))
+            line.on("message.text", function(event) line.after(0.5, line.push, "Utold", "gone with it") end)"""))
         server.post(text("go"))
         server.wait_log(message="event done")
         worker = server.workers()[0]
@@ -354,7 +357,8 @@ class Timers(Scenario):
     def test_a_bot_that_is_refused_fires_none(self):
         bot = self.folder(HEAD + 'line.on("follow", print)\n')
         server = self.serve(bot)
-        bot.replace("bot.lua", HEAD + 'line.after(0.001, error, "it ran")\nline.every(0.001, error, "it ran")\nline.sleep(0.05)\nerror("no")\n')
+        bot.replace("bot.lua", HEAD + 'line.after(0.001, error, "it ran")\nline.every(0.001, error, "it ran")\n'
+                    'line.sleep(0.05)\nerror("no")\n')
         server.wait_log(message=re.compile("^not loaded"))
         until(lambda: len(server.workers()) == 1, "the refused one's end")
         self.assertEqual(server.logs(message="timer failed"), [])

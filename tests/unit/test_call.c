@@ -110,10 +110,7 @@ void worker_count_call(unsigned operation, int status, int64_t ns)
     fake.counted[fake.counted_n++ % 8] = status;
 }
 void budget_out_of_memory(lua_State *L) { (void)L, broke = true; }
-void budget_check(lua_State *L)
-{
-    if (broke) luaL_error(L, "out of memory");
-}
+void budget_check(lua_State *L) { if (broke) luaL_error(L, "out of memory"); }
 struct task *task_current(void) { return (struct task *)&worker; }
 struct str task_event_id(const struct task *t) { (void)t; return is_event ? STR("01EVENT") : (struct str){"", 0}; }
 struct str task_origin(const struct task *t) { (void)t; return (struct str){"", 0}; }
