@@ -80,6 +80,8 @@ ALL_LDFLAGS = $(CFLAGS) $(HARDEN) -pthread $(LINK) $(LDFLAGS)
 SRC      := $(wildcard runtime/*/*.c bindings/*.c)
 # scripts/types is for editors: nothing runs it.
 SCRIPTS  := $(filter-out scripts/types/%,$(sort $(wildcard scripts/*.lua scripts/*/*.lua scripts/*/*/*.lua)))
+# What the binary carries besides: the emulator's page.
+PAGES    := $(sort $(foreach e,html css js svg png json txt,$(wildcard scripts/emulator/page/*.$e scripts/emulator/page/*/*.$e)))
 UNITS    := $(wildcard tests/unit/test_*.c)
 UNIT_PY  := $(wildcard tests/unit/test_*.py)
 TORTURES := $(wildcard tests/unit/torture_*.c)
@@ -121,12 +123,12 @@ $(BUILD)/gen/embedded.o: $(BUILD)/gen/embedded.c
 	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The list of names counts too: a script taken away must leave the binary.
-$(BUILD)/gen/embedded.c: $(BUILD)/gen/embed $(SCRIPTS) $(BUILD)/gen/scripts.list
-	$(call say,EMBED,$@)$(BUILD)/gen/embed scripts $(SCRIPTS) >$@
+$(BUILD)/gen/embedded.c: $(BUILD)/gen/embed $(SCRIPTS) $(PAGES) $(BUILD)/gen/scripts.list
+	$(call say,EMBED,$@)$(BUILD)/gen/embed scripts $(SCRIPTS) $(PAGES) >$@
 
 $(BUILD)/gen/scripts.list: FORCE
 	@mkdir -p $(@D)
-	@echo '$(SCRIPTS)' | cmp -s - $@ || echo '$(SCRIPTS)' >$@
+	@echo '$(SCRIPTS) $(PAGES)' | cmp -s - $@ || echo '$(SCRIPTS) $(PAGES)' >$@
 
 $(BUILD)/gen/embed: build-aux/embed.c Makefile
 	@mkdir -p $(@D)

@@ -11,3 +11,5 @@ struct embedded {
 };
 extern const struct embedded embedded_scripts[];
 extern const size_t embedded_scripts_n;
+extern const struct embedded embedded_files[]; /* what is not Lua: pages and pictures. module is NULL */
+extern const size_t embedded_files_n;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "bindings/json.h"
 #include "bindings/task_private.h"
+#include "bindings/web.h"
 
 #define POOL_MOST 64
 #define BODY_KEPT 8192 /* bytes of buffer a pooled event keeps */
@@ -17,7 +18,7 @@ static struct {
     struct event *oldest, *newest;
     struct event *pool;
     unsigned pooled;
-    size_t running;
+    size_t running;      /* those of webhooks and timers; requests are counted where they are answered */
     int handle_ref;      /* the router's handle */
     uv_timer_t limit;    /* the handler limit of the oldest event */
     bool armed;
@@ -56,7 +57,7 @@ void event_log_failure(const struct event *e, const char *message, struct str wh
             F_STR("origin", e->origin), F_INT("ms", (clock_ns() - e->started_ns) / NS_PER_MS), F_VIEW("error", why));
         return;
     }
-    LOG(ERROR, message, F_STR("bot", w->bot), F_INT("generation", w->generation), F_STR("event", e->id),
+    LOG(ERROR, message, F_STR("bot", w->bot), F_INT("generation", w->generation), F_STR(e->web ? "request" : "event", e->id),
         F_STR("chat", e->chat[0] ? e->chat : NULL), F_INT("ms", (clock_ns() - e->started_ns) / NS_PER_MS),
         F_VIEW("error", why));
 }
@@ -75,13 +76,44 @@ static void over_limit(struct event *e)
     char why[512];
     const struct worker *w = worker_get();
     long long ms = w->options.handler_limit;
-    snprintf(why, sizeof why, "the %s was still waiting here after %lld %s (%s %s, generation %u; --handler-limit)",
-             e->timer ? "timer's function" : "handler", ms % 1000 ? ms : ms / 1000, ms % 1000 ? "ms" : "s",
-             e->timer ? "timer of" : "event", e->timer ? e->timer : e->id, w->generation);
+    const char *of = e->timer ? "timer of " : e->web ? "" : "event ";
+    snprintf(why, sizeof why, "the %s was still waiting here after %lld %s (%s%s, generation %u; --handler-limit)",
+             e->timer ? "timer's function" : "handler", ms % 1000 ? ms : ms / 1000, ms % 1000 ? "ms" : "s", of,
+             e->timer ? e->timer : e->id, w->generation);
     e->outcome = WIRE_DONE_FAILED;
     e->over = true;
     buf_clear(&e->why);
     end_tasks(e, why);
+}
+
+/* Put it last in the order of starts, or take it out: then no handler limit runs out for it. */
+static void list(struct event *e)
+{
+    e->listed = true;
+    e->started_ns = clock_ns();
+    e->older = events.newest;
+    e->newer = NULL;
+    if (e->older) e->older->newer = e;
+    else events.oldest = e;
+    events.newest = e;
+    arm();
+}
+
+static void unlist(struct event *e)
+{
+    if (!e->listed) return;
+    e->listed = false;
+    if (e->older) e->older->newer = e->newer;
+    else events.oldest = e->newer;
+    if (e->newer) e->newer->older = e->older;
+    else events.newest = e->older;
+}
+
+void event_unlimited(struct event *e) { unlist(e); }
+
+void event_limited(struct event *e)
+{
+    if (!e->listed) list(e);
 }
 
 static void limit_cb(uv_timer_t *timer)
@@ -138,8 +170,8 @@ static bool handler_ended(struct task *t, enum task_outcome o, int n, struct str
     return false;
 }
 
-/* One more that runs, of nothing yet. */
-static struct event *begin(void)
+/* One more that runs, of nothing yet. id: "" for a timer. */
+static struct event *take(struct str id)
 {
     struct event *e = events.pool;
     if (e) {
@@ -153,33 +185,35 @@ static struct event *begin(void)
     e->seq = 0;
     e->attempt = 1;
     e->rerun = e->handled = e->over = false;
-    e->outcome = WIRE_DONE_OK;
-    e->tasks = 0;
-    e->started_ns = clock_ns();
+    e->web = NULL;
     e->timer_over = NULL;
     e->timer = e->origin = NULL;
-    e->chat[0] = e->id[0] = 0;
-    e->id_n = 0;
-    e->older = events.newest;
-    e->newer = NULL;
-    if (e->older) e->older->newer = e;
-    else events.oldest = e;
-    events.newest = e;
-    events.running++;
-    arm();
+    e->outcome = WIRE_DONE_OK;
+    e->tasks = 0;
+    e->chat[0] = 0;
+    e->id_n = id.n < sizeof e->id ? id.n : sizeof e->id - 1;
+    memcpy(e->id, id.p, e->id_n);
+    e->id[e->id_n] = 0;
+    list(e);
+    return e;
+}
+
+struct event *event_of_request(struct web_request *r, uint64_t seq, struct str line)
+{
+    struct event *e = take(line);
+    e->seq = seq;
+    e->web = r;
     return e;
 }
 
 void event_begin(const struct wire_event *w)
 {
-    struct event *e = begin();
+    struct event *e = take(w->id);
     e->seq = w->seq;
     e->attempt = w->attempt;
     e->rerun = w->rerun;
-    e->id_n = w->id.n < sizeof e->id ? w->id.n : sizeof e->id - 1;
-    memcpy(e->id, w->id.p, e->id_n);
-    e->id[e->id_n] = 0;
     buf_append(&e->body, w->body.p, w->body.n);
+    events.running++;
 
     struct task *t = task_new(e);
     lua_pushcfunction(t->co, event_main);
@@ -192,8 +226,9 @@ void event_begin(const struct wire_event *w)
 /* ---- timers ---- */
 struct event *event_begin_timer(void (*over)(void *user), void *user)
 {
-    struct event *e = begin();
+    struct event *e = take((struct str){"", 0});
     e->seq = PAGE_TIMER;
+    events.running++;
     e->timer_over = over;
     e->timer_user = user;
     e->timer = "?";
@@ -214,7 +249,7 @@ bool event_timer_ended(struct task *t, enum task_outcome o, int n, struct str wh
 }
 
 /* ---- end ---- */
-static void send_done(struct event *e)
+static void tell_host(const struct event *e)
 {
     struct wire_done d = {.seq = e->seq, .outcome = e->outcome, .why = buf_str(&e->why),
                           .micros = (uint64_t)(clock_ns() - e->started_ns) / 1000};
@@ -224,11 +259,7 @@ static void send_done(struct event *e)
 
 static void put_away(struct event *e)
 {
-    if (e->older) e->older->newer = e->newer;
-    else events.oldest = e->newer;
-    if (e->newer) e->newer->older = e->older;
-    else events.newest = e->older;
-    events.running--;
+    unlist(e);
     if (events.pooled == POOL_MOST) {
         buf_free(&e->body);
         buf_free(&e->why);
@@ -247,7 +278,9 @@ static void done(struct event *e)
 {
     void (*over)(void *user) = e->timer_over;
     void *user = e->timer_user;
-    if (!over) send_done(e);
+    if (e->web) web_tasks_ended(e->web);
+    else events.running--;
+    if (!e->web && !over) tell_host(e);
     put_away(e);
     if (over) over(user);
 }

@@ -30,3 +30,5 @@ void lua_time_close(void);                /* the timers kept between sleeps, at 
 int luaopen_moonline_store(lua_State *L); /* lua_store.c: store */
 void lua_store_answer(const struct wire_kv_answer *a); /* the host answers a call of it */
 void lua_store_free(void);
+int luaopen_moonline_web(lua_State *L);   /* lua_web.c: web.core, the C half of web */
+void lua_web_free(void);

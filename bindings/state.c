@@ -43,6 +43,7 @@ void state_open(void)
     require_add(L, "store", luaopen_moonline_store);
     require_add(L, "crypto", luaopen_moonline_crypto);
     require_add(L, "http.core", luaopen_http_core);
+    require_add(L, "web.core", luaopen_moonline_web);
     require_add(L, "cjson", luaopen_moonline_cjson);
     require_add(L, "line.async", luaopen_line_async);
     require_add(L, "line.core", luaopen_line_core);
@@ -60,4 +61,5 @@ void state_close(void)
     json_free();
     lua_json_free();
     lua_store_free();
+    lua_web_free();
 }

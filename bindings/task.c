@@ -40,7 +40,7 @@ struct task *task_current(void) { return tasks.current; }
 
 struct str task_event_id(const struct task *t)
 {
-    return t->event ? (struct str){t->event->id, t->event->id_n} : (struct str){"", 0};
+    return t->event && !t->event->web ? (struct str){t->event->id, t->event->id_n} : (struct str){"", 0};
 }
 
 struct str task_chat(const struct task *t)
@@ -82,7 +82,7 @@ void task_describe(char *ret, size_t n)
     struct task *t = tasks.current;
     unsigned generation = worker_get()->generation;
     if (t && task_timer(t)) snprintf(ret, n, "timer of %s, generation %u", task_timer(t), generation);
-    else if (t && t->event) snprintf(ret, n, "event %s, generation %u", t->event->id, generation);
+    else if (t && t->event) snprintf(ret, n, "%s%s, generation %u", t->event->web ? "" : "event ", t->event->id, generation);
     else if (worker_get()->loading) snprintf(ret, n, "while loading, generation %u", generation);
     else snprintf(ret, n, "generation %u", generation);
 }

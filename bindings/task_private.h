@@ -28,6 +28,8 @@ struct event {
     uint64_t seq;
     uint32_t attempt;
     bool rerun, handled, over;    /* handled: a handler matched. over: being ended as a whole */
+    bool listed;                  /* the handler limit counts for it */
+    struct web_request *web;      /* not a webhook's event, but a request of a route: id then is its line, "GET /path" */
     uint8_t outcome;              /* WIRE_DONE_OK until something failed */
     unsigned tasks;               /* alive */
     int64_t started_ns;
@@ -103,6 +105,11 @@ bool event_timer_ended(struct task *t, enum task_outcome o, int n, struct str wh
 void event_task_ended(struct event *e, enum task_outcome o, struct str why);
 void event_log_failure(const struct event *e, const char *message, struct str why); /* e NULL: of no event */
 size_t events_running(void);           /* runs of timers too */
+/* The tasks of a request are an event's, so that the limits and line.spawn know only one thing. seq: for the page. Until
+ * its first task was made, nothing ends it. */
+struct event *event_of_request(struct web_request *r, uint64_t seq, struct str line);
+void event_unlimited(struct event *e); /* no handler limit: a stream lasts as long as its client stays */
+void event_limited(struct event *e);   /* from now on again */
 void event_set_router(int handle_ref); /* registry reference of the router's handle(event) */
 
 /* ---- worker.c ---- */

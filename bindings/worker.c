@@ -17,6 +17,7 @@
 #include "bindings/lua_modules.h"
 #include "bindings/memory.h"
 #include "bindings/source.h"
+#include "bindings/web.h"
 #include "bindings/worker_private.h"
 #include "host/kv_wire.h"
 #include "net/address.h"
@@ -52,7 +53,7 @@ static void end_cb(uv_prepare_t *end)
         if (wire_backlog(process.wire) == 0) _exit(EXIT_UNFIT);
         return;
     }
-    if (events_running() || lua_timer_pending()) return;
+    if (events_running() || lua_timer_pending() || web_open()) return;
     if (!process.said_bye) {
         process.said_bye = true;
         wire_send(process.wire, WIRE_BYE, (struct str){0, 0});
@@ -66,6 +67,7 @@ static void leave_within(int64_t patience_ms)
 {
     lua_timer_leave(patience_ms);
     process.leaving = true;
+    web_leave();
     uv_prepare_start(&process.end, end_cb);
 }
 
@@ -108,6 +110,7 @@ static void load_ended(const char *why, unsigned handlers, struct str report)
     memory_ungrace();
     malloc_trim(0); /* what compiling needed */
     process.ready = true;
+    if (web_routes()) wire_send_u32(process.wire, WIRE_WEB_ROUTES, web_routes());
     if (!process.leaving) lua_timer_start();
     wire_send_u32(process.wire, WIRE_READY, handlers);
 }
@@ -223,6 +226,14 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
     case WIRE_KV_ANSWER:
         if (!process.started || wire_read_kv_answer(payload, &kv)) break;
         return lua_store_answer(&kv);
+    case WIRE_WEB_REQUEST:
+        if (!process.ready || process.leaving || !web_take_frame(type, payload)) break;
+        return;
+    case WIRE_WEB_BODY:
+    case WIRE_WEB_TAKEN:
+    case WIRE_WEB_GONE:
+        if (!process.ready || !web_take_frame(type, payload)) break;
+        return;
     case WIRE_TOKEN:
         if (!process.started || wire_read_strings(payload, &a, &b)) break;
         return call_token_news(a, b);

@@ -1,9 +1,16 @@
-/* Writes build/gen/embedded.c: every Lua file of scripts/ as an array of bytes, see bindings/embedded.h. A program of
+/* Writes build/gen/embedded.c: the Lua files of scripts/ and the pages and pictures there, each as an array of bytes, see
+ * bindings/embedded.h. A program of
  * the build, not of the product; C so that building needs no Lua interpreter.
  * Usage: embed scripts scripts/line/init.lua … >embedded.c */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static int is_lua(const char *path)
+{
+    size_t n = strlen(path);
+    return n > 4 && strcmp(path + n - 4, ".lua") == 0;
+}
 
 /* "line/init.lua" → "line", "line/router.lua" → "line.router" */
 static void print_module(const char *file)
@@ -51,8 +58,8 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         FILE *in = fopen(argv[i], "rb");
         size_t len = strlen(argv[i]);
-        if (!in || len < skip + 5 || strcmp(argv[i] + len - 4, ".lua") != 0) {
-            fprintf(stderr, "embed: %s: cannot be read, or is no .lua file below %s\n", argv[i], argv[1]);
+        if (!in || len <= skip) {
+            fprintf(stderr, "embed: %s: cannot be read, or is not below %s\n", argv[i], argv[1]);
             return 1;
         }
         printf("static const char script_%d[] =\n", i - 1);
@@ -62,14 +69,23 @@ int main(int argc, char **argv)
             return 1;
         fclose(in);
     }
+    int scripts = 0;
     puts("\nconst struct embedded embedded_scripts[] = {");
     for (int i = 2; i < argc; i++) {
+        if (!is_lua(argv[i]))
+            continue;
         fputs("    {\"", stdout);
         print_module(argv[i] + skip);
         printf("\", \"%s\", script_%d, %zu},\n", argv[i] + skip, i - 1, sizes[i]);
+        scripts++;
     }
     /* C wants at least one element; the count does not include it. */
-    printf("    {0, 0, 0, 0},\n};\nconst size_t embedded_scripts_n = %d;\n", argc - 2);
+    printf("    {0, 0, 0, 0},\n};\nconst size_t embedded_scripts_n = %d;\n", scripts);
+    puts("\nconst struct embedded embedded_files[] = {");
+    for (int i = 2; i < argc; i++)
+        if (!is_lua(argv[i]))
+            printf("    {0, \"%s\", script_%d, %zu},\n", argv[i] + skip, i - 1, sizes[i]);
+    printf("    {0, 0, 0, 0},\n};\nconst size_t embedded_files_n = %d;\n", argc - 2 - scripts);
     free(sizes);
     return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -10,8 +10,9 @@ struct options {
     /* filled from options.def */
     char *listen, *admin, *data, *tls_cert, *tls_key, *scripts_dir, *http_allow;
     int64_t workers, parallel, queue, attempts, max_connections, max_per_client, dedupe_ids, api_connections, http_connections;
+    int64_t web_parallel;
     int64_t cpu_limit, handler_limit, hang_timeout, load_timeout, drain, read_timeout, idle_timeout, dedupe_time; /* ms */
-    int64_t memory_limit;                                                                                        /* bytes */
+    int64_t memory_limit, web_body;                                                                              /* bytes */
     int durability, log, log_level, state;
     bool reload, api_rates, json;
     uint64_t given; /* bit i: row i was set by environment or command line */

@@ -261,5 +261,5 @@ static void end_door(void *u, struct http_request *r, int status)
     admin_end(u, r);
 }
 
-const struct http_callbacks admin_listener_callbacks = {begin_listener, NULL, complete_listener, end_door};
-const struct http_callbacks admin_control_callbacks = {begin_control, NULL, complete_control, end_door};
+const struct http_callbacks admin_listener_callbacks = {begin_listener, NULL, complete_listener, end_door, NULL};
+const struct http_callbacks admin_control_callbacks = {begin_control, NULL, complete_control, end_door, NULL};

@@ -161,7 +161,7 @@ static void take_over(struct bot *b, struct generation *g)
     b->announced = true;
     LOG(INFO, "serving", F_STR("bot", b->name), F_INT("generation", g->number), F_INT("handlers", g->handlers),
         F_NUM("ms", (double)(clock_ns() - g->started_ns) / NS_PER_MS));
-    if (!g->handlers)
+    if (!g->handlers && !g->web_routes)
         LOG(WARN, "no handlers: every event is finished unanswered; line.on, line.hear and line.postback make one",
             F_STR("bot", b->name), F_INT("generation", g->number));
     retire(b, old);

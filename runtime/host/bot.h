@@ -21,6 +21,7 @@ struct bot {
     struct generation *next;      /* loading */
     struct generation *leaving;   /* list */
     uint32_t generation;          /* the last number given */
+    uint32_t web_turn;            /* whose turn it is among workers with equally many requests */
     struct file_watch *watch;     /* NULL with --no-reload */
     uv_timer_t settle;            /* gathers the changes of one save */
     bool settle_closed;

@@ -435,10 +435,11 @@ void dispatch_lost(struct dispatch *d, struct slot *s, const struct worker_end *
     }
     s->running = NULL;
     s->n_running = 0;
+    bool web = end->blame & PAGE_WEB && end->blame != PAGE_LOADING; /* then none of them is, however often it happens */
     for (struct event *e = oldest; e; e = next) {
         next = e->next;
         struct chat *c = stop_running(d, e);
-        bool guilty = end->blame == e->seq, unlucky = !guilty && ++e->reruns >= MOST_RERUNS;
+        bool guilty = end->blame == e->seq, unlucky = !guilty && !web && ++e->reruns >= MOST_RERUNS;
         if (guilty || unlucky) {
             char why[256];
             int n = snprintf(why, sizeof why, "its worker was %s%s", end->why, unlucky ? ", again and again while this event ran" : "");

@@ -14,6 +14,7 @@
 #include "host/rates.h"
 #include "host/snapshot.h"
 #include "host/token.h"
+#include "host/web.h"
 
 #define SUSPECTS_IDLE (2 * NS_PER_S)   /* the suspects' process leaves when it had nothing to do this long */
 #define BACKOFF_FIRST (100 * NS_PER_MS)
@@ -125,6 +126,15 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
     case WIRE_KV:
         if (!kv_frame(s, payload)) malformed(s);
         return;
+    case WIRE_WEB_ROUTES:
+        if (wire_read_u32(payload, &n)) return malformed(s);
+        g->web_routes = n;
+        return;
+    case WIRE_WEB_ANSWER:
+    case WIRE_WEB_DATA:
+    case WIRE_WEB_CUT:
+        if (!web_frame(s, type, payload)) malformed(s);
+        return;
     case WIRE_REFUSED:
         if (wire_read_strings(payload, &a, NULL)) return malformed(s);
         return bot_refused(g, a);
@@ -150,10 +160,11 @@ static void gone_cb(void *user, const struct worker_end *end)
         h->metrics.restarts++;
         LOG(ERROR, "worker lost", F_STR("bot", g->bot->name), F_INT("generation", g->number), F_INT("worker", s->index),
             F_INT("pid", worker_process_pid(s->process)), F_STR("reason", end->why), F_INT("events", s->n_running),
-            F_STR("timer", *end->timer ? end->timer : NULL));
+            F_INT("requests", s->web_n), F_STR("timer", *end->timer ? end->timer : NULL));
     }
     s->process = NULL;
     kv_orphan(s);
+    web_slot_lost(s, end);
     set_state(s, SLOT_EMPTY);
     if (!was_ready && !asked) s->failures++;
     s->retry_at_ns = asked || was_ready ? 0 : clock_ns() + backoff(s->failures - 1);
@@ -176,6 +187,7 @@ bool generation_start_slot(struct generation *g, uint32_t index)
         return false;
     }
     set_state(s, SLOT_LOADING);
+    web_slot_started(s);
     send_start(s);
     return true;
 }

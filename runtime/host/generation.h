@@ -23,6 +23,8 @@ struct slot {
     uint32_t n_running;
     struct kv_call *kv;             /* what it asked of the store and was not told yet: kv.c's */
     size_t kv_n, kv_bytes;
+    struct web_call *web;           /* requests of routes that it has: web.c's */
+    uint32_t web_n;
     uint32_t failures;              /* in a row, before it was ready: for the backoff */
     int64_t since_ns;               /* of this state */
     int64_t idle_since_ns;          /* suspects' slot: nothing to do since; 0 while busy */
@@ -36,7 +38,7 @@ struct generation {
     uint32_t number;
     enum generation_state state;
     struct snapshot *snapshot;        /* files and looked-for paths; owned */
-    uint32_t handlers;
+    uint32_t handlers, web_routes;
     uint32_t n_slots;               /* workers + 1 */
     struct slot *slots;
     int64_t started_ns;

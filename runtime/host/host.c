@@ -298,6 +298,7 @@ int host_run(const struct options *o, const char *const *paths, size_t n_paths)
     }
     uv_run(&loop, UV_RUN_DEFAULT);
     if (h->dispatch) dispatch_free(h->dispatch);
+    map_free(&h->web);
     for (size_t i = 0; i < h->n_bots; i++) bot_free(h->bots[i]);
     free(h->data);
     uv_loop_close(&loop);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <uv.h>
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/options.h"
 #include "host/metrics.h"
 #include "line/signature.h"
@@ -26,6 +27,9 @@ struct host {
     struct dispatch *dispatch;
     struct bot *bots[LIMIT_BOTS];
     size_t n_bots;
+    struct map web;                /* requests of routes that workers have: id → struct web_call; web.c's, as these */
+    uint64_t web_last;             /* id */
+    size_t web_held;               /* bytes of their bodies */
     struct metrics metrics;
     int64_t started_ms;            /* wall clock */
     bool stopping;

@@ -12,12 +12,14 @@
 #include "host/credentials.h"
 #include "host/dispatch.h"
 #include "host/host.h"
+#include "host/web.h"
 #include "line/webhook.h"
 
 #define LOGGED_PER_SECOND 20 /* refusals written to the log in one second; the rest is only counted */
 
 /* One webhook on its way into the store. Outlives its request if the client leaves meanwhile. */
 struct delivery {
+    enum public_kind kind;
     struct host *host;
     struct bot *bot;
     struct credentials *credentials;  /* those its signature is checked with */
@@ -75,17 +77,50 @@ static struct bot *route(const struct host *h, struct str path)
     return NULL;
 }
 
+/* Ours whatever a bot declares; a webhook that is no bot's is not found there. */
+static bool is_reserved(struct str path)
+{
+    static const struct str webhook = {"/webhook", 8};
+    if (path.n >= webhook.n && str_eq((struct str){path.p, webhook.n}, webhook) && (path.n == webhook.n || path.p[webhook.n] == '/'))
+        return true;
+    return str_is(path, "/healthz");
+}
+
+/* Whose routes a path belongs to, and how much of it only says so: with several bots, "/NAME". NULL: nobody's. */
+static struct bot *whose(const struct host *h, struct str path, size_t *ret_base_n)
+{
+    *ret_base_n = 0;
+    if (h->n_bots == 1) return h->bots[0];
+    const char *end = path.n ? memchr(path.p + 1, '/', path.n - 1) : NULL;
+    *ret_base_n = end ? (size_t)(end - path.p) : path.n;
+    for (size_t i = 0; i < h->n_bots; i++)
+        if (path.n && path.p[0] == '/' && str_is((struct str){path.p + 1, *ret_base_n - 1}, h->bots[i]->name)) return h->bots[i];
+    return NULL;
+}
+
+static bool is_web(struct http_request *r)
+{
+    const enum public_kind *kind = http_user(r);
+    return kind && *kind == PUBLIC_WEB;
+}
+
 static int begin_cb(void *user, struct http_request *r)
 {
     struct host *h = user;
     struct bot *b = route(h, http_path(r));
     http_set_user(r, NULL);
+    if (!b && !is_reserved(http_path(r))) {
+        size_t base_n;
+        b = whose(h, http_path(r), &base_n);
+        return web_begin(h, b, r, base_n, false);
+    }
     if (!b) return admin_begin(h, r, ADMIN_PUBLIC);
     if (!str_is(http_method(r), "POST")) {
         http_respond(r, 405, NULL, (struct str){0, 0}, allow_post, 1);
         return 405;
     }
     struct delivery *v = mem_zalloc(sizeof *v);
+    v->kind = PUBLIC_WEBHOOK;
     v->host = h;
     v->bot = b;
     v->credentials = credentials_ref(b->credentials);
@@ -99,6 +134,7 @@ static void data_cb(void *user, struct http_request *r, const char *p, size_t n)
 {
     (void)user;
     struct delivery *v = http_user(r);
+    if (is_web(r)) return web_data(r, n);
     if (v && v->check) signature_update(v->check, p, n);
 }
 
@@ -154,6 +190,7 @@ static void complete_cb(void *user, struct http_request *r)
 {
     struct host *h = user;
     struct delivery *v = http_user(r);
+    if (is_web(r)) return web_complete(r);
     if (!v) return admin_complete(h, r, ADMIN_PUBLIC);
     enum signature_result s = signature_end(v->check, http_header(r, "x-line-signature"));
     v->check = NULL;
@@ -178,8 +215,8 @@ static void complete_cb(void *user, struct http_request *r)
 static void end_cb(void *user, struct http_request *r, int status)
 {
     struct host *h = user;
-    /* The public door has both kinds of request, and what hangs on one is told by its path alone. */
-    if (!route(h, http_path(r))) return admin_end(h, r);
+    /* The public door has three kinds of request, and what hangs on one is told by its path alone. */
+    if (!route(h, http_path(r))) return is_reserved(http_path(r)) ? admin_end(h, r) : web_end(r, status);
     struct delivery *v = http_user(r);
     if (!v) return; /* answered by begin_cb */
     if (status >= 0 && status < 600) h->metrics.webhooks[status]++;
@@ -190,4 +227,11 @@ static void end_cb(void *user, struct http_request *r, int status)
     if (!v->storing) delivery_free(v);
 }
 
-const struct http_callbacks ingress_callbacks = {begin_cb, data_cb, complete_cb, end_cb};
+/* Only routes' answers come in pieces. */
+static void taken_cb(void *user, struct http_request *r, size_t n)
+{
+    (void)user;
+    web_taken(r, n);
+}
+
+const struct http_callbacks ingress_callbacks = {begin_cb, data_cb, complete_cb, end_cb, taken_cb};

@@ -60,6 +60,9 @@ static void write_webhooks(const struct host *h, struct buf *out)
     head(out, "webhooks_total", "counter", "Requests to a bot's webhook by the status they were answered with; 0: the client left.");
     for (size_t i = 0; i < 600; i++)
         if (m->webhooks[i]) buf_printf(out, "moonline_webhooks_total{status=\"%zu\"} %llu\n", i, (unsigned long long)m->webhooks[i]);
+    head(out, "web_requests_total", "counter", "Requests of the bots' own routes by status; 0: the client left.");
+    for (size_t i = 0; i < 600; i++)
+        if (m->web[i]) buf_printf(out, "moonline_web_requests_total{status=\"%zu\"} %llu\n", i, (unsigned long long)m->web[i]);
     one(out, "verify_total", "counter", "Webhooks without events, as the console's Verify button sends.", (double)m->verify);
     static const char *const names[] = {"done", "unhandled", "failed", "quarantined", "duplicate", "dropped", "retried"};
     const uint64_t values[] = {m->done, m->unhandled, m->failed, m->quarantined, m->duplicates, m->dropped, m->retried};

@@ -11,6 +11,7 @@
 struct host;
 struct metrics {
     uint64_t webhooks[600];  /* by HTTP status; [0]: the client left before an answer */
+    uint64_t web[600];       /* requests of routes, likewise */
     uint64_t rejected_signatures[8]; /* by enum signature_result */
     uint64_t verify;
     uint64_t duplicates, done, unhandled, failed, quarantined, dropped, retried;

@@ -13,6 +13,7 @@
 #define PAGE_STATUSES 14
 #define PAGE_LOADING UINT64_MAX
 #define PAGE_TIMER (UINT64_MAX - 1) /* a timer's function: no event is to blame */
+#define PAGE_WEB (1ull << 63) /* a request of a route, with its id in the other bits: no event is to blame */
 
 /* Status classes of the LINE calls, in this order; page_status() maps. */
 #define PAGE_STATUS_NAMES                                                                                              \
@@ -21,7 +22,7 @@
 struct worker_page {
     uint32_t version;
     _Atomic uint64_t runs;      /* +1 whenever Lua is entered from the loop and when it returns: odd while Lua runs */
-    _Atomic uint64_t seq;       /* the event whose Lua runs (or ran last); PAGE_LOADING while the bot loads; PAGE_TIMER */
+    _Atomic uint64_t seq;       /* the event whose Lua runs (or ran last); PAGE_LOADING while the bot loads; PAGE_TIMER; PAGE_WEB | id */
     char timer[160];            /* where the timer was made whose function runs (or ran last): "bot.lua:12" */
     _Atomic uint64_t lua_bytes; /* memory of the Lua side */
     _Atomic uint64_t tasks;     /* coroutines alive */

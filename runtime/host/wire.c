@@ -20,6 +20,9 @@ struct wire {
     int handles;         /* uv handles not yet closed */
     int watching;        /* UV_* events the poll is armed for */
     bool closed, lost;
+    bool busy;           /* the backlog was over WIRE_BUSY */
+    void (*drained)(void *user);
+    void *drained_user;
     struct wire_callbacks cb;
     void *user;
     struct buf in, out;
@@ -49,6 +52,7 @@ static void arm(struct wire *w, int events);
 static bool type_is_known(unsigned type)
 {
     if (type == WIRE_KV || type == WIRE_KV_ANSWER) return true;
+    if ((type >= WIRE_WEB_REQUEST && type <= WIRE_WEB_GONE) || (type >= WIRE_WEB_ROUTES && type <= WIRE_WEB_CUT)) return true;
     return (type >= WIRE_SETTING && type <= WIRE_TOKEN) || (type >= WIRE_LOADED && type <= WIRE_RENEW);
 }
 
@@ -153,8 +157,19 @@ void wire_flush(struct wire *w)
         done += (size_t)n;
     }
     buf_consume(&w->out, done);
+    if (w->busy && w->out.len < WIRE_BUSY && w->drained) {
+        w->busy = false;
+        w->drained(w->drained_user);
+        uv_prepare_stop(&w->flush); /* what it sent goes with the writability asked for below */
+    }
     if (!w->out.len) buf_trim(&w->out, KEEP_BUFFER);
     arm(w, w->out.len ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+void wire_watch_backlog(struct wire *w, void (*drained)(void *user), void *user)
+{
+    w->drained = drained;
+    w->drained_user = user;
 }
 
 /* Room for a frame of n payload bytes with its header filled in; NULL when it may not be sent. */
@@ -174,6 +189,7 @@ static void frame_end(struct wire *w, size_t n)
 {
     if (!w->out.len) uv_prepare_start(&w->flush, flush_cb);
     buf_added(&w->out, WIRE_HEADER + n);
+    if (w->out.len >= WIRE_BUSY) w->busy = true;
 }
 
 static char *put_str(char *p, struct str s)
@@ -189,6 +205,20 @@ int wire_send(struct wire *w, enum wire_type type, struct str payload)
     if (!p) return ERR_TOOBIG;
     if (payload.n) memcpy(p, payload.p, payload.n);
     frame_end(w, payload.n);
+    return 0;
+}
+
+int wire_send_parts(struct wire *w, enum wire_type type, const struct str *parts, size_t n)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < n; i++) sum += parts[i].n;
+    char *p = frame_begin(w, type, sum);
+    if (!p) return ERR_TOOBIG;
+    for (size_t i = 0; i < n; i++) {
+        if (parts[i].n) memcpy(p, parts[i].p, parts[i].n);
+        p += parts[i].n;
+    }
+    frame_end(w, sum);
     return 0;
 }
 

@@ -19,6 +19,15 @@
 enum wire_type {
     WIRE_KV_ANSWER = 16, /* host to worker: struct wire_kv_answer, of kv_wire.h */
     WIRE_KV = 31,        /* worker to host: struct wire_kv; each is answered, in order */
+    /* requests of the bot's own routes; their payloads: web_wire.h */
+    WIRE_WEB_REQUEST = 64, /* host to worker: struct wire_web_request */
+    WIRE_WEB_BODY,       /* host to worker: struct wire_web_piece: more of its body */
+    WIRE_WEB_TAKEN,      /* host to worker: u64 id, u64 n: so many bytes of the answer went on to the client */
+    WIRE_WEB_GONE,       /* host to worker: u64 id, u64 0: the client left; the answer is still ended, by LAST or CUT */
+    WIRE_WEB_ROUTES = 80, /* worker to host, before READY: u32 routes that the bot declared */
+    WIRE_WEB_ANSWER,     /* worker to host: struct wire_web_answer */
+    WIRE_WEB_DATA,       /* worker to host: struct wire_web_piece: more of the answer */
+    WIRE_WEB_CUT,        /* worker to host: u64 id, u64 0: the answer ends here, unfinished */
     /* host to worker */
     WIRE_SETTING = 1, /* string name, string value: options.def names, and those of wire_setting below; before START */
     WIRE_SOURCE,      /* string path, string bytes: a file of this generation; the worker loads these bytes instead of the disk's */
@@ -98,8 +107,12 @@ int wire_send_strings(struct wire *w, enum wire_type type, struct str a, struct 
 int wire_send_u32(struct wire *w, enum wire_type type, uint32_t v);
 int wire_send_event(struct wire *w, const struct wire_event *e);
 int wire_send_done(struct wire *w, const struct wire_done *d);
+int wire_send_parts(struct wire *w, enum wire_type type, const struct str *parts, size_t n); /* one after the other */
 void wire_flush(struct wire *w);              /* write now what can be written */
 size_t wire_backlog(const struct wire *w);
+/* Call drained whenever the backlog, having been over WIRE_BUSY, is under it again. May send, may not close. */
+#define WIRE_BUSY (512u << 10) /* who has much to say says no more over it, so that short frames need not wait long */
+void wire_watch_backlog(struct wire *w, void (*drained)(void *user), void *user);
 
 /* Payload readers: 0 or ERR_SYNTAX (short, long, or a length that does not fit). */
 int wire_read_strings(struct str payload, struct str *a, struct str *b); /* b NULL: exactly one string */

@@ -11,7 +11,7 @@ struct worker_process;
 
 struct worker_end {
     bool clean;       /* exited with 0 after BYE */
-    uint64_t blame;   /* the event whose Lua was running when it ended; PAGE_LOADING, PAGE_TIMER; 0: none was */
+    uint64_t blame;   /* the event whose Lua was running when it ended; PAGE_LOADING, PAGE_TIMER, PAGE_WEB | id; 0: none was */
     char timer[160];  /* blame is PAGE_TIMER: the script's line that made the timer; else "" */
     char why[160];    /* "killed by signal 11 (Segmentation fault)", "stuck for 812 ms", … */
 };

@@ -18,6 +18,7 @@
 #define LINGER_MS 2000       /* after an early answer the client may go on sending for this long */
 #define BODY_KEPT 16384u     /* memory for a body that a request keeps for the next one */
 #define REQUESTS_KEPT 256    /* requests kept for use again */
+#define STREAM_SLACK 65536u  /* bytes of a stream that were sent and still lie in front of the rest */
 #define RESERVE_FIRST 65536u /* memory for a body on the client's word alone; more only as bytes arrive */
 
 static void on_expired(void *user, unsigned list, struct deadline *d);
@@ -72,6 +73,7 @@ struct http_request *request_new(struct requests *q, struct conn *c, void *libra
     r->q = q;
     r->c = c;
     r->library = library;
+    r->max_body = r->body.max = q->max_body;
     buf_puts(&r->uri, uri);
     return c->r = r;
 }
@@ -148,15 +150,12 @@ static bool refuse(struct http_request *r, bool first)
     return false;
 }
 
-void http_respond(struct http_request *r, int status, const char *content_type, struct str body,
-                  const struct http_field *fields, size_t n_fields)
+static void decide(struct http_request *r, int status, const char *content_type, const struct http_field *fields,
+                   size_t n_fields)
 {
-    if (r->state > BODY && r->state != PARKED)
-        return; /* the first answer counts */
     r->status = status;
     r->has_type = content_type != NULL;
     r->n_fields = n_fields;
-    buf_append(&r->answer, body.p, body.n);
     if (content_type)
         buf_append(&r->head, content_type, strlen(content_type) + 1);
     for (size_t i = 0; i < n_fields; i++) {
@@ -166,6 +165,15 @@ void http_respond(struct http_request *r, int status, const char *content_type, 
     set_state(r, r->state == PARKED ? ANSWERED : DRAIN);
     if (r->q->answered == 1 && !r->q->running)
         requests_wake(r->q);
+}
+
+void http_respond(struct http_request *r, int status, const char *content_type, struct str body,
+                  const struct http_field *fields, size_t n_fields)
+{
+    if (r->state > BODY && r->state != PARKED)
+        return; /* the first answer counts */
+    buf_append(&r->answer, body.p, body.n);
+    decide(r, status, content_type, fields, n_fields);
 }
 
 void framing_field(struct framing *f, const char *name, size_t name_len, const char *value, size_t value_len)
@@ -199,7 +207,7 @@ bool request_headers(struct http_request *r, const char *method, const char *ver
     r->begun = true;
     q->begun++;
     int status = q->cb.begin(q->user, r);
-    if (status == 0 && f->length > q->max_body)
+    if (status == 0 && f->length > r->max_body)
         status = 413;
     if (r->state == HEADERS && status)
         http_respond(r, status, NULL, (struct str){0}, NULL, 0);
@@ -236,9 +244,157 @@ void request_complete(struct http_request *r)
     r->q->cb.complete(r->q->user, r);
 }
 
+/* ---- answers in pieces ----
+ *
+ * The library asks for bytes when it can send some (request_read). When there are none it puts the connection aside: an
+ * idle stream then costs other requests nothing, where one that is parked would be visited with every pass. It also is
+ * not watched by the library then, so that a watch of ours has to see the client leave. */
+
+struct stream_watch { /* outlives the request by a turn of the loop: libuv still holds it */
+    uv_poll_t poll;
+    struct http_request *r; /* NULL once the stream is over */
+};
+
+static void resume(struct http_request *r)
+{
+    if (!r->suspended)
+        return;
+    r->suspended = false;
+    library_resume(r->library);
+    r->q->resumed = true;
+    if (!r->q->running)
+        requests_wake(r->q);
+}
+
+static void on_gone(uv_poll_t *poll, int status, int events)
+{
+    struct stream_watch *w = (struct stream_watch *)poll->data;
+    (void)status, (void)events;
+    uv_poll_stop(poll);
+    w->r->stream_cut = true;
+    resume(w->r);
+}
+
+static void watch_closed(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+static void watch(struct http_request *r)
+{
+    struct stream_watch *w = mem_zalloc(sizeof *w);
+    w->r = r;
+    w->poll.data = w;
+    if (uv_poll_init(r->q->turn.loop, &w->poll, r->c->fd)) {
+        free(w);
+        return; /* then its next write finds out */
+    }
+    uv_poll_start(&w->poll, UV_DISCONNECT, on_gone);
+    r->watch = w;
+}
+
+static void stream_begin(struct http_request *r)
+{
+    struct requests *q = r->q;
+    set_state(r, STREAMING);
+    if ((r->next_stream = q->streams))
+        q->streams->prev_stream = r;
+    q->streams = r;
+    if (r->length == HTTP_LENGTH_UNKNOWN)
+        watch(r);
+    if (q->wanted < 2)
+        q->wanted = 2;
+    deadline_set(&q->deadlines, WAIT_IDLE, &r->c->deadline);
+}
+
+static void stream_over(struct http_request *r)
+{
+    if (r->prev_stream)
+        r->prev_stream->next_stream = r->next_stream;
+    else
+        r->q->streams = r->next_stream;
+    if (r->next_stream)
+        r->next_stream->prev_stream = r->prev_stream;
+    if (!r->watch)
+        return;
+    uv_poll_stop(&r->watch->poll);
+    uv_close((uv_handle_t *)&r->watch->poll, watch_closed);
+}
+
+ssize_t request_read(struct http_request *r, char *to, size_t max)
+{
+    struct requests *q = r->q;
+    size_t n = r->answer.len - r->sent;
+    bool dry = n == 0 && !r->stream_end && !r->stream_cut;
+    if (!dry && q->wanted < 2)
+        q->wanted = 2; /* to write it, and to ask for more */
+    if (r->stream_cut)
+        return STREAM_CUT;
+    if (n == 0 && r->stream_end)
+        return r->length == HTTP_LENGTH_UNKNOWN ? STREAM_END : STREAM_CUT; /* it was announced longer */
+    if (dry) {
+        deadline_clear(&r->c->deadline); /* nothing is asked of the client */
+        r->suspended = true;
+        return STREAM_DRY;
+    }
+    if (n > max)
+        n = max;
+    memcpy(to, r->answer.data + r->sent, n);
+    r->sent += n;
+    if (r->sent == r->answer.len || r->sent > STREAM_SLACK) {
+        buf_consume(&r->answer, r->sent);
+        r->sent = 0;
+    }
+    deadline_set(&q->deadlines, WAIT_IDLE, &r->c->deadline);
+    if (q->cb.taken)
+        q->cb.taken(q->user, r, n);
+    return (ssize_t)n;
+}
+
+void http_respond_begin(struct http_request *r, int status, uint64_t length, const struct http_field *fields, size_t n_fields)
+{
+    if (r->state != PARKED)
+        return;
+    r->stream = true;
+    r->length = length;
+    decide(r, status, NULL, fields, n_fields);
+}
+
+void http_respond_data(struct http_request *r, const char *p, size_t n)
+{
+    if (!r->stream || r->stream_end || !n)
+        return;
+    buf_append(&r->answer, p, n);
+    resume(r);
+}
+
+void http_respond_end(struct http_request *r)
+{
+    if (!r->stream)
+        return;
+    r->stream_end = true;
+    resume(r);
+}
+
+void http_respond_cut(struct http_request *r)
+{
+    if (!r->stream)
+        return;
+    r->stream_cut = true;
+    resume(r);
+}
+
+void requests_cut(struct requests *q)
+{
+    for (struct http_request *r = q->streams; r; r = r->next_stream)
+        http_respond_cut(r);
+}
+
 void request_sending(struct http_request *r)
 {
     struct requests *q = r->q;
+    if (r->stream)
+        return stream_begin(r);
     /* One pass to write, one to finish; a TLS session writes one record of 16 KiB a pass. */
     unsigned passes = 2 + (r->c->tls ? (unsigned)(r->answer.len >> 14) : 0);
     if (q->wanted < passes)
@@ -250,7 +406,9 @@ void request_sending(struct http_request *r)
 void request_over(struct http_request *r, bool sent)
 {
     struct requests *q = r->q;
-    int status = sent && r->state == SENDING ? r->status : 0;
+    int status = sent && (r->state == SENDING || r->state == STREAMING) ? r->status : 0;
+    if (r->state == STREAMING)
+        stream_over(r);
     if (r->state != WRITTEN)
         deadline_set(&q->deadlines, WAIT_IDLE, &r->c->deadline);
     set_state(r, HEADERS); /* out of every count */
@@ -277,5 +435,11 @@ struct str http_query_string(const struct http_request *r)
 }
 
 struct str http_body(const struct http_request *r) { return buf_str(&r->body); }
+bool http_secure(const struct http_request *r) { return r->c->tls != NULL; }
 void http_set_user(struct http_request *r, void *p) { r->user = p; }
+
+void http_limit_body(struct http_request *r, size_t most)
+{
+    r->max_body = r->body.max = most;
+}
 void *http_user(const struct http_request *r) { return r->user; }

@@ -15,6 +15,7 @@ enum request_state {
     PARKED,   /* complete() was called, no answer yet */
     ANSWERED, /* http_respond was called, the library does not have the answer yet */
     SENDING,  /* the library has it */
+    STREAMING, /* the library has its head, and asks for the body piece by piece */
     WRITTEN   /* answered behind the library's back; the connection is about to close */
 };
 
@@ -49,6 +50,14 @@ struct http_request {
     size_t n_fields;
     struct buf answer;  /* body */
     struct buf head;    /* content type if has_type, then name and value of each field, each with a NUL */
+    bool stream;        /* in pieces: answer holds what the library has not asked for yet, from sent on */
+    bool stream_end, stream_cut;
+    bool suspended;     /* the library has put the connection aside until there is more */
+    uint64_t length;    /* of the whole stream, or HTTP_LENGTH_UNKNOWN */
+    size_t sent;
+    struct http_request *next_stream, *prev_stream;
+    struct stream_watch *watch; /* sees the client leave; NULL: not watched */
+    size_t max_body;
     void *user;
     struct http_request *next; /* free list */
 };
@@ -62,7 +71,9 @@ struct requests {
     size_t begun;                       /* and not ended */
     unsigned parked, answered, sending; /* in that state */
     unsigned wanted;                    /* passes of the library that surely have something to do */
+    struct http_request *streams;       /* in state STREAMING */
     bool fresh;                         /* complete() was called since this was last cleared */
+    bool resumed;                       /* connections were taken up again that the library has not looked at yet */
     bool running;                       /* inside the library: it sees new answers by itself */
     uv_idle_t turn;                     /* active while the loop may not sleep: calls on_turn in its next turn */
     uv_idle_cb on_turn;
@@ -74,6 +85,8 @@ void requests_init(struct requests *q, uv_loop_t *loop, const struct http_server
                    const struct http_callbacks *cb, void *user, uv_idle_cb on_turn);
 void requests_wake(struct requests *q);
 void requests_free(struct requests *q); /* memory kept for use again; none is under way */
+void requests_cut(struct requests *q);  /* every stream: the server stops */
+void library_resume(void *library);     /* http_server.c: take a connection that was put aside up again */
 
 struct http_request *request_new(struct requests *q, struct conn *c, void *library, const char *uri);
 /* One header, as long as framing is unknown. */
@@ -82,5 +95,9 @@ void framing_field(struct framing *f, const char *name, size_t name_len, const c
 bool request_headers(struct http_request *r, const char *method, const char *version);
 void request_data(struct http_request *r, const char *data, size_t n);
 void request_complete(struct http_request *r);
-void request_sending(struct http_request *r);         /* the library has the answer; forgets it here */
+void request_sending(struct http_request *r);         /* the library has the answer, or the head of a stream */
+/* The library asks for the next bytes of a stream: how many were put, STREAM_DRY (it must put the connection aside),
+ * STREAM_END or STREAM_CUT. */
+enum { STREAM_DRY = 0, STREAM_END = -1, STREAM_CUT = -2 };
+ssize_t request_read(struct http_request *r, char *to, size_t max);
 void request_over(struct http_request *r, bool sent); /* sent: to its last byte. Frees r */

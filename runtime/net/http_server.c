@@ -25,6 +25,7 @@
 
 #define SHARED 8         /* cached answers */
 #define SHARED_BODY 64u  /* longest body of a cached answer */
+#define STREAM_BLOCK 32768u /* bytes the library takes at once of a stream of known length */
 #define PASSES 16        /* without visible progress; see go_on */
 #define SLOW_MS 50
 
@@ -98,14 +99,42 @@ static struct MHD_Response *response_shared(struct http_server *s, const char *t
     return a->response;
 }
 
+void library_resume(void *library)
+{
+    MHD_resume_connection(library);
+}
+
+static ssize_t on_read(void *user, uint64_t at, char *to, size_t max)
+{
+    struct http_request *r = user;
+    (void)at;
+    ssize_t n = request_read(r, to, max);
+    if (n == STREAM_DRY)
+        MHD_suspend_connection(r->library);
+    return n == STREAM_END   ? MHD_CONTENT_READER_END_OF_STREAM
+           : n == STREAM_CUT ? MHD_CONTENT_READER_END_WITH_ERROR
+                             : n;
+}
+
+static struct MHD_Response *response_stream(struct http_server *s, struct http_request *r)
+{
+    uint64_t size = r->length == HTTP_LENGTH_UNKNOWN ? MHD_SIZE_UNKNOWN : r->length;
+    struct MHD_Response *m = MHD_create_response_from_callback(size, STREAM_BLOCK, on_read, r, NULL);
+    if (!m)
+        abort();
+    if (s->quiet)
+        MHD_add_response_header(m, "Connection", "close");
+    return m;
+}
+
 /* Hand the answer to the library; only inside its handler. */
 static enum MHD_Result queue(struct http_server *s, struct http_request *r)
 {
     const char *type = r->has_type ? r->head.data : NULL, *p = r->head.data;
     struct str body = buf_str(&r->answer);
-    struct MHD_Response *m = r->n_fields ? NULL : response_shared(s, type, body), *own = NULL;
+    struct MHD_Response *m = r->n_fields || r->stream ? NULL : response_shared(s, type, body), *own = NULL;
     if (!m)
-        m = own = response_new(type, body, s->quiet);
+        m = own = r->stream ? response_stream(s, r) : response_new(type, body, s->quiet);
     if (type && r->n_fields)
         p += strlen(type) + 1;
     for (size_t i = 0; i < r->n_fields && p; i++) {
@@ -155,6 +184,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *mhd, const 
         return MHD_NO; /* closes the connection */
     case PARKED:
     case SENDING:
+    case STREAMING:
         break;
     }
     return MHD_YES;
@@ -223,7 +253,7 @@ static bool go_on(struct http_server *s, unsigned *unseen, bool *ready)
     *ready = false;
     if (s->closing)
         return false;
-    if (s->q.answered || s->again)
+    if (s->q.answered || s->q.resumed || s->again)
         return true;
     *ready = MHD_get_timeout(s->daemon, &timeout) == MHD_YES && timeout == 0;
     if (!*ready)
@@ -248,7 +278,7 @@ static void go(struct http_server *s)
     s->q.running = true;
     s->q.fresh = false;
     do {
-        s->again = false;
+        s->again = s->q.resumed = false;
         if (s->q.wanted)
             s->q.wanted--;
         MHD_run(s->daemon);
@@ -275,9 +305,9 @@ static void on_turn(uv_idle_t *turn)
 {
     struct http_server *s = turn->data;
     uv_idle_stop(turn);
-    if (!s->q.answered && !s->settling)
+    if (!s->q.answered && !s->q.resumed && !s->settling)
         return;
-    if (s->q.answered)
+    if (s->q.answered || s->q.resumed)
         s->ticks = PASSES;
     go(s);
     if (s->q.fresh && !s->closing)
@@ -296,7 +326,7 @@ static int start_library(struct http_server *s, const struct http_server_options
     };
     /* One place more than allowed: the connection too many is accepted and closed, rather than left waiting. */
     s->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK | (s->pair ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, s,
+        MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_ALLOW_SUSPEND_RESUME | (s->pair ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, s,
         MHD_OPTION_LISTEN_SOCKET, s->listener.fd, MHD_OPTION_CONNECTION_LIMIT, s->max_connections + 1,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->max_per_client, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)LIMIT_REQUEST_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
@@ -407,6 +437,7 @@ static void stop(struct http_server *s)
                               (uv_handle_t *)&s->q.deadlines.timer};
     s->q.deadlines.timer.data = s; /* its callbacks are over */
     uv_close(handles[0], on_closed); /* before its descriptor goes */
+    requests_cut(&s->q);             /* none may be put aside when the library stops */
     MHD_stop_daemon(s->daemon);
     listener_unlink(&s->listener);
     s->handles = 4;
@@ -430,6 +461,26 @@ void http_server_close(struct http_server *s, void (*closed)(void *user), void *
 const char *http_server_address(const struct http_server *s) { return s->listener.address; }
 size_t http_server_connections(const struct http_server *s) { return s->connections; }
 size_t http_server_requests(const struct http_server *s) { return s->q.begun; }
+
+struct visit {
+    void (*each)(void *user, struct str name, struct str value);
+    void *user;
+};
+
+static enum MHD_Result on_visit(void *user, enum MHD_ValueKind kind, const char *name, size_t name_len,
+                                const char *value, size_t value_len)
+{
+    const struct visit *v = user;
+    (void)kind;
+    v->each(v->user, (struct str){name, name_len}, (struct str){value ? value : "", value ? value_len : 0});
+    return MHD_YES;
+}
+
+void http_each_header(const struct http_request *r, void (*each)(void *user, struct str name, struct str value), void *user)
+{
+    struct visit v = {each, user};
+    MHD_get_connection_values_n(r->library, MHD_HEADER_KIND, on_visit, &v);
+}
 
 struct str http_header(const struct http_request *r, const char *name)
 {

@@ -31,6 +31,9 @@ struct http_callbacks {
     /* The request is over: answered, or given up by either side (client gone, 408, 413). Last call for r. Called for
      * every request begin was called for; free what hangs on http_user here. status: what was answered, 0 for none. */
     void (*end)(void *user, struct http_request *r, int status);
+    /* n more bytes of a streamed answer are on their way to the client, and as many less wait here. May add more. May be
+     * NULL. */
+    void (*taken)(void *user, struct http_request *r, size_t n);
 };
 
 /* Start listening. 0, or ERR_IO / ERR_BUSY (address in use) / ERR_USAGE (address not understood, certificate not
@@ -55,6 +58,11 @@ struct str http_query_string(const struct http_request *r);  /* behind the '?', 
 struct str http_header(const struct http_request *r, const char *name); /* any letter case; p NULL when absent */
 struct str http_body(const struct http_request *r);          /* whole in complete(); valid until end() */
 struct str http_client(const struct http_request *r);        /* address of the peer, for logs */
+/* Visit every header of the request as it came; name and value are NUL-terminated and valid as long as r. */
+void http_each_header(const struct http_request *r, void (*each)(void *user, struct str name, struct str value), void *user);
+/* In begin(): the longest body of this request, in place of the server's max_body. */
+void http_limit_body(struct http_request *r, size_t most);
+bool http_secure(const struct http_request *r);              /* it came over TLS */
 void http_set_user(struct http_request *r, void *p);
 void *http_user(const struct http_request *r);
 
@@ -64,3 +72,16 @@ struct http_field {
 /* Answer. Copies everything. content_type may be NULL for an empty body. */
 void http_respond(struct http_request *r, int status, const char *content_type, struct str body,
                   const struct http_field *fields, size_t n_fields);
+
+/* An answer in pieces, once the request is whole (complete): begin, any number of data, end. Each does nothing when the
+ * request is answered otherwise already. What the client has not taken waits here without a ceiling of ours: who sends
+ * listens to taken(). A client that takes nothing for idle_timeout_ms while something waits is cut off; one that leaves
+ * is noticed also while nothing is sent, and end() tells. */
+#define HTTP_LENGTH_UNKNOWN UINT64_MAX
+/* length: bytes of the whole body (then exactly so many must follow), or HTTP_LENGTH_UNKNOWN: sent chunked. To a HEAD
+ * request no data is sent, whatever is given. */
+void http_respond_begin(struct http_request *r, int status, uint64_t length, const struct http_field *fields, size_t n_fields);
+void http_respond_data(struct http_request *r, const char *p, size_t n);
+void http_respond_end(struct http_request *r);
+/* The answer cannot be finished: the connection is closed so that the client sees it. */
+void http_respond_cut(struct http_request *r);

@@ -47,7 +47,7 @@ function P:report(line, format, ...)
 end
 
 -- Modules of ours that a bot has to require; the rest of what there is are globals.
-local modules = {line = true, store = true, http = true, crypto = true, cjson = true}
+local modules = {line = true, store = true, http = true, crypto = true, web = true, cjson = true}
 
 local function global(name) return _G[name] end
 

@@ -229,7 +229,8 @@ end
 
 -- router.report([sources])
 -- sources: {[file] = text} of the bot's Lua files, for what shows in the text only. Returns {handlers = {{selector=,
--- kind=, where=}, …}, problems = {{where=, text=}, …}}, both in order. Does not wait.
+-- kind=, where=}, …}, problems = {{where=, text=}, …}}, both in order, and routes = {{method=, path=, where=}, …} when the
+-- bot has the module web. Does not wait.
 function router.report(sources)
   local report = {handlers = core.array{}, problems = core.array{}}
   local problems = report.problems
@@ -247,6 +248,7 @@ function router.report(sources)
       end
     end
   end
+  report.routes = router.routes
   if sources then require("line.lint").check(sources, problems) end
   return report
 end

@@ -171,7 +171,7 @@ struct kit {
     int refuse;        /* what begin() returns */
     int begun, ended, completed;
     int last_status;   /* of the last end() */
-    size_t data_bytes;
+    size_t data_bytes, taken;
     char seen[1024];   /* method path query header body client of the last request */
     bool closed;
     uv_check_t check;
@@ -236,6 +236,12 @@ static inline void kit_end(void *user, struct http_request *r, int status)
             k->parked[i] = k->parked[--k->n_parked];
 }
 
+static inline void kit_taken(void *user, struct http_request *r, size_t n)
+{
+    (void)r;
+    ((struct kit *)user)->taken += n;
+}
+
 static inline void kit_answer_all(struct kit *k)
 {
     int n = k->n_parked;
@@ -246,7 +252,7 @@ static inline void kit_answer_all(struct kit *k)
 
 static inline void kit_on_check(uv_check_t *c) { kit_answer_all(c->data); }
 
-static const struct http_callbacks kit_callbacks = {kit_begin, kit_data, kit_complete, kit_end};
+static const struct http_callbacks kit_callbacks = {kit_begin, kit_data, kit_complete, kit_end, kit_taken};
 
 static inline struct http_server_options kit_options(void)
 {
