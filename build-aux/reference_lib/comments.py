@@ -9,9 +9,11 @@
 import glob
 import re
 
-NAME = r"(?:line|store|json|crypto|http|log)\.[a-z_][\w.]*|(?:event|content|response|handle|timer):[a-z_]\w*"
+NAME = (r"(?:line|store|web|http|json|crypto|log)\.[a-z_][\w.]*|"
+        r"(?:event|content|response|handle|timer|request|stream):[a-z_]\w*")
 SIGNATURE = re.compile(rf"({NAME})(\([^\"'()]*\)|\{{…\}})")
-SOURCES = ("scripts/line/*.lua", "scripts/line/message/*.lua", "scripts/http/*.lua", "bindings/lua_*.c", "bindings/request.c")
+SOURCES = ("scripts/line/*.lua", "scripts/line/message/*.lua", "scripts/http/*.lua", "scripts/web/*.lua", "bindings/lua_*.c",
+           "bindings/request.c")
 
 
 class Doc:

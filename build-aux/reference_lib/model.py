@@ -89,6 +89,8 @@ class Model:
         self.signatures = read_signatures(f"{root}/build-aux/reference_lib/signatures")
         with open(f"{root}/build-aux/reference_lib/own.lua", encoding="utf-8") as f:
             self.own = f.read()
+        with open(f"{root}/build-aux/reference_lib/own_web.lua", encoding="utf-8") as f:
+            self.own_web = f.read()
         self.objects = {a["name"]: a for a in rows["answers"] if a["what"] == "object"}
         self.answers = {a["name"]: a["about"] for a in rows["answers"] if a["what"] == "answer"}
         self.types_of = {}  # kind → its values of `type`, by the unions it is in

@@ -320,7 +320,7 @@ def builders_page(model):
 def functions_page(model):
     out = [banner("the comments in scripts/line and bindings, and build-aux/reference_lib"), "", "# Functions", "",
            *prose("What the module `line` has beside [operations](operations.md) and [builders](builders.md), and the modules "
-                  "`store`, `http`, `json`, `crypto` and `log`. `line.check` is a setting: `\"strict\"` (what breaks a limit of "
+                  "`store`, `web`, `http`, `json`, `crypto` and `log`. `line.check` is a setting: `\"strict\"` (what breaks a limit of "
                   "LINE raises before it is sent), `\"warn\"` (it is logged, and sent) or `\"off\"`."), "", "# line"]
     for f in model.functions.values():
         if f.name.startswith("line.") and not f.kind:
@@ -333,9 +333,14 @@ def functions_page(model):
                  f"[line.{o['name']}](operations-{slug(model.areas[o['name']])}.md#line{o['name']})")
                 for name, (o, _) in model.each.items()])]
     for title, prefix in (("content", "content:"), ("handle", "handle:"), ("timer", "timer:"), ("store", "store."),
-                          ("http", "http."), ("response", "response:"), ("json", "json."), ("crypto", "crypto."),
-                          ("log", "log.")):
+                          ("web", "web."), ("request", "request:"), ("stream", "stream:"), ("http", "http."),
+                          ("response", "response:"), ("json", "json."), ("crypto", "crypto."), ("log", "log.")):
         out += ["", f"# {title}"]
+        if title == "web":
+            for name in ("static_options", "part", "event"):
+                out += ["", f"## web.{name}", "", *own_class(model.own_web, f"web.{name}")]
+        if title == "request":
+            out += ["", *own_class(model.own_web, "web.request")]
         for f in model.functions.values():
             if f.name.startswith(prefix):
                 out += ["", *described(model, f)]
@@ -347,18 +352,18 @@ def functions_page(model):
                                        "result, unless `---@type boolean, any` stands above."), "", "# Tables", "",
             *prose("What functions take as options, and give back, that is not LINE's.")]
     for name in re.findall(r"---@class line\.(\w+)", model.own):
-        out += ["", f"## {name}", "", *own_class(model, f"line.{name}")]
+        out += ["", f"## {name}", "", *own_class(model.own, f"line.{name}")]
     return out
 
 
-def own_class(model, name):
-    """A class of own.lua as a table."""
-    block = next(b for b in model.own.split("\n\n") if re.search(rf"---@class {re.escape(name)}(:|\n)", b))
+def own_class(own, name):
+    """A class of own.lua, or own_web.lua, as a table."""
+    block = next(b for b in own.split("\n\n") if re.search(rf"---@class {re.escape(name)}(:|\n)", b))
     rows = []
     for line in block.splitlines():
         if hit := re.match(r'---@field \[?(\w+)\]?(\?)? (table<[^>]*>|\S+) ?(.*)', line):
             type_ = hit.group(3).replace("line.", "")
-            if alias := re.search(rf"---@alias line\.{re.escape(type_)}\n((?:---\|.*\n?)+)", model.own):
+            if alias := re.search(rf"---@alias line\.{re.escape(type_)}\n((?:---\|.*\n?)+)", own):
                 type_ = "|".join(re.findall(r'---\|"(\w+)"', alias.group(1)))
             type_ = ", ".join(f"`{w}`" for w in type_.replace('"', "").split("|"))
             rows.append((f"`{hit.group(1)}`", type_, "yes" if hit.group(2) else "", hit.group(4)))
@@ -409,7 +414,7 @@ def written(n, type_):
 
 def index_page(model, pages):
     out = [banner("the same rows as the other pages"), "", "# Reference", ""]
-    rows = [("[Functions](functions.md)", "what the module `line` has beside operations and builders; `store`, `http`, `json`, "
+    rows = [("[Functions](functions.md)", "what the module `line` has beside operations and builders; `store`, `web`, `http`, `json`, "
              "`crypto`, `log`; errors"),
             ("[Events](events.md)", "types, fields, methods, what can be replied to"),
             ("[Builders](builders.md)", "messages, actions, Flex, rich menus, narrowcast, coupons")]

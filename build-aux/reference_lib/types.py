@@ -259,9 +259,21 @@ def operations_file(model):
     return out
 
 
+def methods(model, holder, about):
+    """A class that is made of methods; about "" when its fields stand before."""
+    out = [about] * bool(about) + [f"---@class web.{holder}", f"local {holder} = {{}}", ""]
+    for f in model.functions.values():
+        if f.name.startswith(holder + ":"):
+            out += function(f, f"{holder}:")
+    return out
+
+
 def module_file(model, module):
-    source = "scripts/http" if module == "http" else f"bindings/lua_{module}.c"
+    source = f"scripts/{module}" if module in ("web", "http") else f"bindings/lua_{module}.c"
     out = head(module, f"the comments in {source} and build-aux/reference_lib")
+    if module == "web":
+        out += [model.own_web, *methods(model, "request", ""),
+                *methods(model, "stream", "---An answer that is sent while a function runs.")]
     constants = [field(name.split(".")[1], True, type_, about) for name, (type_, about) in CONSTANTS.items()
                  if name.startswith(module + ".")]
     out += [f"---@class {module}", *constants, f"local {module} = {{}}", ""]
@@ -282,6 +294,6 @@ def make(model):
     files = {"line": line_file(model), "builders": builders_file(model), "events": events_file(model),
              "objects": objects_file(model), "answers": answers_file(model), "operations": operations_file(model),
              "globals": globals_file()}
-    for module in ("store", "http", "json", "crypto", "log"):
+    for module in ("store", "web", "http", "json", "crypto", "log"):
         files[module] = module_file(model, module)
     return {f"scripts/types/{name}.lua": "\n".join(lines).rstrip() + "\n" for name, lines in files.items()}

@@ -72,7 +72,7 @@ static void start(struct check *c, const struct options *o, const char *file, co
     wire_send(w, WIRE_START, (struct str){"", 0});
 }
 
-/* ---- printing {"handlers":[{selector,kind,where}…],"problems":[{where,text}…]} ---- */
+/* ---- printing {"handlers":[{selector,kind,where}…],"routes":[{method,path,where}…],"problems":[{where,text}…]} ---- */
 static unsigned each_of(struct str report, const char *list, void (*print)(struct str item))
 {
     struct json j;
@@ -100,6 +100,12 @@ static void print_handler(struct str item)
     printf("  %-9s %-28s %s\n", kind, selector, where);
 }
 
+static void print_route(struct str item)
+{
+    auto_free char *method = json_member(item, "method"), *path = json_member(item, "path"), *where = json_member(item, "where");
+    printf("  %-9s %-28s %s\n", method, path, where);
+}
+
 static void print_problem(struct str item)
 {
     auto_free char *where = json_member(item, "where"), *text = json_member(item, "text");
@@ -116,6 +122,9 @@ static int print_report(const struct check *c, const struct options *o, const ch
     }
     printf("%s: %u handler%s, tried in this order\n", name, handlers, handlers == 1 ? "" : "s");
     each_of(report, "handlers", print_handler);
+    unsigned routes = each_of(report, "routes", NULL);
+    if (routes) printf("%u route%s\n", routes, routes == 1 ? "" : "s");
+    each_of(report, "routes", print_route);
     printf(problems ? "%u problem%s\n" : "no problems found\n", problems, problems == 1 ? "" : "s");
     each_of(report, "problems", print_problem);
     return problems ? EXIT_FAILED : EXIT_DONE;

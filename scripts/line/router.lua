@@ -229,8 +229,8 @@ end
 
 -- router.report([sources])
 -- sources: {[file] = text} of the bot's Lua files, for what shows in the text only. Returns {handlers = {{selector=,
--- kind=, where=}, …}, problems = {{where=, text=}, …}}, both in order, and routes = {{method=, path=, where=}, …} when the
--- bot has the module web. Does not wait.
+-- kind=, where=}, …}, problems = {{where=, text=}, …}}, both in order, and routes = {{method=, path=, where=}, …} when
+-- the bot has the module web. Does not wait.
 function router.report(sources)
   local report = {handlers = core.array{}, problems = core.array{}}
   local problems = report.problems

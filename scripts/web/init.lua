@@ -4,7 +4,8 @@
 --     web.get("/hello/:name", function(request) return "hi " .. request.params.name end)
 --
 -- A handler returns body, or status, body, headers. The body is a string (text/plain unless the headers say
--- otherwise), a table (sent as JSON), nil (204 when no status is given), or a function(stream) that writes the answer while it runs.
+-- otherwise), a table (sent as JSON), nil (204 when no status is given), or a function(stream) that writes the answer
+-- while it runs.
 
 local answer = require "web.answer"
 local core = require "web.core"
@@ -116,9 +117,9 @@ function web.error(status, message)
 end
 
 -- web.static(prefix, folder[, options])
--- Serves the files of a folder beside the bot below a path, with their types, for browsers to keep (ETag, Last-Modified)
--- and to seek in (ranges). Options: index ("index.html"), what a path that ends in / means; max_age, seconds that a
--- browser may use a file without asking. Links, names that begin with a dot and what lies outside are not found.
+-- Serves the files of a folder beside the bot below a path, with their types, for browsers to keep (ETag,
+-- Last-Modified) and to seek in (ranges). Options: index ("index.html"), what a path that ends in / means; max_age, seconds that
+-- a browser may use a file without asking. Links, names that begin with a dot and what lies outside are not found.
 -- Raises for a folder that is not there or not below the bot's.
 function web.static(prefix, folder, options)
   if type(prefix) ~= "string" or not prefix:find("^/[^:*]*$") then

@@ -34,7 +34,7 @@ def defined():
     found = set()
     for source in types().values():
         for holder, name in re.findall(r"^function (\w+)\.(\w+)\(", source, re.M):
-            in_group = holder not in ("line", "store", "json", "log") and re.search(
+            in_group = holder not in ("line", "store", "web", "json", "log") and re.search(
                 rf"---@class line\.group\.{holder}\n(?:---.*\n)*local {holder} ", source)
             found.add(f"line.{holder}.{name}" if in_group else f"{holder}.{name}")
         found |= {f"json.{name}" for name in re.findall(r"^---@field (null) ", source, re.M)}
@@ -154,7 +154,7 @@ local function names(prefix, t, seen)
     end
   end
 end
-for _, module in ipairs{"line", "store", "http", "json", "crypto", "log"} do names(module .. ".", require(module)) end
+for _, module in ipairs{"line", "store", "web", "http", "json", "crypto", "log"} do names(module .. ".", require(module)) end
 """
 
 

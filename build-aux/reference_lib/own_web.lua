@@ -1,0 +1,32 @@
+---A request, as the handler of a route gets it.
+---@class web.request
+---@field method string "GET", "POST" and so on, in capitals
+---@field path string with its percent escapes resolved, without the query
+---@field raw_path string the path as it was sent
+---@field query table<string, string> what stands behind the ?; of a name that comes twice the last value counts
+---@field query_string string the same as it was sent; "" when there is none
+---@field headers table<string, string> by their names in lower case; those that come twice joined by ", "
+---@field body string the whole body; "" when there is none
+---@field params table<string, string> what :name and * of the route stand for
+---@field client string address of the other side
+---@field scheme "http"|"https" how it came to moonline itself
+---@field base string what stands in front of the route's path: "" with one bot, "/NAME" with several
+
+---A part of a multipart form.
+---@class web.part
+---@field name string of the field
+---@field filename? string nil for a field that is no file
+---@field type string media type
+---@field body string the bytes
+
+---A server-sent event.
+---@class web.event
+---@field event? string its name
+---@field id? string what the browser tells when it connects again
+---@field data? string|table a table is sent as JSON
+---@field retry? integer milliseconds until the browser connects again
+
+---Options of web.static.
+---@class web.static_options
+---@field index? string file that a path with a / at its end means (index.html)
+---@field max_age? integer seconds that a browser may use a file without asking (it asks each time)
