@@ -4,7 +4,7 @@ local core = require "web.core"
 
 local answer = {}
 
-local HEADERS_MOST = 60
+local HEADERS_MOST, BYTES_MOST = 60, 16384
 
 -- Values of web.html, web.redirect and files: {status=, body=, headers=}.
 answer.meta = {__name = "web.answer"}
@@ -34,7 +34,7 @@ end
 -- Takes the table of a handler, {name = value or list of values}. Returns the list {name, value, …} and the set of the
 -- lower-case names; or nil and what is wrong.
 function answer.headers(headers)
-  local list, names, n = {}, {}, 0
+  local list, names, n, bytes = {}, {}, 0, 0
   if headers ~= nil and type(headers) ~= "table" then
     return nil, ("the headers must be a table, not a %s"):format(type(headers))
   end
@@ -49,10 +49,11 @@ function answer.headers(headers)
       local text, why = answer.check_value(one)
       if not text then return nil, ("the header %s: %s"):format(name, why) end
       list[n + 1], list[n + 2] = name, text
-      n = n + 2
+      n, bytes = n + 2, bytes + #name + #text + 2
     end
   end
   if n > 2 * HEADERS_MOST then return nil, ("more than %d headers"):format(HEADERS_MOST) end
+  if bytes > BYTES_MOST then return nil, "the headers have more than 16 KiB" end
   return list, names
 end
 
@@ -81,7 +82,9 @@ function answer.of(first, second, third)
   if not list then return nil, names end
   local kind, default = type(body), nil
   if kind == "table" and getmetatable(body) ~= answer.file_meta then
-    body, default = core.encode(body), "application/json"
+    local fine, text = pcall(core.encode, body)
+    if not fine then return nil, tostring(text) end
+    body, default = text, "application/json"
   elseif kind == "string" then
     default = "text/plain; charset=utf-8"
   elseif kind == "nil" then

@@ -118,9 +118,9 @@ end
 
 -- web.static(prefix, folder[, options])
 -- Serves the files of a folder beside the bot below a path, with their types, for browsers to keep (ETag,
--- Last-Modified) and to seek in (ranges). Options: index ("index.html"), what a path that ends in / means; max_age, seconds that
--- a browser may use a file without asking. Links, names that begin with a dot and what lies outside are not found.
--- Raises for a folder that is not there or not below the bot's.
+-- Last-Modified) and to seek in (ranges). Options: index ("index.html"), what a path that ends in / means; max_age,
+-- seconds that a browser may use a file without asking. Links, names that begin with a dot and what lies outside are
+-- not found. Raises for a folder that is not there or not below the bot's.
 function web.static(prefix, folder, options)
   if type(prefix) ~= "string" or not prefix:find("^/[^:*]*$") then
     errors.misuse("web.static: the prefix is a path without : and *, such as \"/files\"")
