@@ -79,6 +79,7 @@ static struct slot *choose(struct bot *b)
     for (uint32_t i = 0; i < workers; i++) {
         struct slot *s = &g->slots[(from + i) % workers];
         if (s->state != SLOT_READY || s->web_n >= (uint64_t)b->host->options->web_parallel) continue;
+        if (wire_is_lost(worker_process_wire(s->process))) continue; /* its end is about to be noticed */
         if (!best || s->web_n < best->web_n) best = s;
     }
     return best;
@@ -233,7 +234,8 @@ static void answer(struct web_call *c, const struct wire_web_answer *a)
         log_answer(c, "answer not sent", "the headers of the request and of its answer are longer than 14 KiB together");
         return refuse(r, 500, "Internal Server Error");
     }
-    if (a->last && (!a->sized || a->length == a->body.n)) return http_respond(r, a->status, NULL, a->body, fields, n);
+    bool head_only = str_is(http_method(r), "HEAD") && !a->sized && a->status != 204 && a->status != 304; /* of a stream */
+    if (a->last && (a->sized ? a->length == a->body.n : !head_only)) return http_respond(r, a->status, NULL, a->body, fields, n);
     http_respond_begin(r, a->status, a->sized ? a->length : HTTP_LENGTH_UNKNOWN, fields, n);
     c->waiting += a->body.n;
     http_respond_data(r, a->body.p, a->body.n);

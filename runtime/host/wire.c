@@ -266,6 +266,7 @@ int wire_send_done(struct wire *w, const struct wire_done *d)
 }
 
 size_t wire_backlog(const struct wire *w) { return w->out.len; }
+bool wire_is_lost(const struct wire *w) { return w->lost || w->closed; }
 
 /* ---- reading payloads ---- */
 static int take_str(struct str *from, struct str *ret)

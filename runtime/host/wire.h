@@ -110,6 +110,7 @@ int wire_send_done(struct wire *w, const struct wire_done *d);
 int wire_send_parts(struct wire *w, enum wire_type type, const struct str *parts, size_t n); /* one after the other */
 void wire_flush(struct wire *w);              /* write now what can be written */
 size_t wire_backlog(const struct wire *w);
+bool wire_is_lost(const struct wire *w);      /* nothing that is sent arrives any more */
 /* Call drained whenever the backlog, having been over WIRE_BUSY, is under it again. May send, may not close. */
 #define WIRE_BUSY (512u << 10) /* who has much to say says no more over it, so that short frames need not wait long */
 void wire_watch_backlog(struct wire *w, void (*drained)(void *user), void *user);

@@ -331,7 +331,7 @@ ssize_t request_read(struct http_request *r, char *to, size_t max)
     if (r->stream_cut)
         return STREAM_CUT;
     if (n == 0 && r->stream_end)
-        return r->length == HTTP_LENGTH_UNKNOWN ? STREAM_END : STREAM_CUT; /* it was announced longer */
+        return r->length == HTTP_LENGTH_UNKNOWN && !r->stream_broken ? STREAM_END : STREAM_CUT;
     if (dry) {
         deadline_clear(&r->c->deadline); /* nothing is asked of the client */
         r->suspended = true;
@@ -378,16 +378,16 @@ void http_respond_end(struct http_request *r)
 
 void http_respond_cut(struct http_request *r)
 {
-    if (!r->stream)
-        return;
-    r->stream_cut = true;
-    resume(r);
+    r->stream_broken = true;
+    http_respond_end(r);
 }
 
 void requests_cut(struct requests *q)
 {
-    for (struct http_request *r = q->streams; r; r = r->next_stream)
-        http_respond_cut(r);
+    for (struct http_request *r = q->streams; r; r = r->next_stream) {
+        r->stream_cut = true;
+        resume(r);
+    }
 }
 
 void request_sending(struct http_request *r)

@@ -51,7 +51,9 @@ struct http_request {
     struct buf answer;  /* body */
     struct buf head;    /* content type if has_type, then name and value of each field, each with a NUL */
     bool stream;        /* in pieces: answer holds what the library has not asked for yet, from sent on */
-    bool stream_end, stream_cut;
+    bool stream_end;    /* nothing more comes */
+    bool stream_broken; /* and what came is not all of it */
+    bool stream_cut;    /* nobody is there for the rest */
     bool suspended;     /* the library has put the connection aside until there is more */
     uint64_t length;    /* of the whole stream, or HTTP_LENGTH_UNKNOWN */
     size_t sent;

@@ -83,5 +83,5 @@ void http_respond(struct http_request *r, int status, const char *content_type, 
 void http_respond_begin(struct http_request *r, int status, uint64_t length, const struct http_field *fields, size_t n_fields);
 void http_respond_data(struct http_request *r, const char *p, size_t n);
 void http_respond_end(struct http_request *r);
-/* The answer cannot be finished: the connection is closed so that the client sees it. */
+/* The answer cannot be finished: after what was given, the connection is closed so that the client sees it. */
 void http_respond_cut(struct http_request *r);
