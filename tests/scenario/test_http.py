@@ -191,7 +191,8 @@ class Http(Scenario):
              {"Content-Type": "application/x-www-form-urlencoded"}, b"a=1%202&b=x&b=%26"),
             ('http.patch(U .. "/echo", {body = "a\\0b"})', "PATCH", "/echo", {"Content-Length": "3", "Content-Type": None}, b"a\0b"),
             ('http.post(U .. "/echo")', "POST", "/echo", {"Content-Length": "0", "Content-Type": None}, b""),
-            ('http.post(U .. "/echo", {body = ("0123456789"):rep(500000)})', "POST", "/echo", {"Content-Length": "5000000", "Expect": None},
+            ('http.post(U .. "/echo", {body = ("0123456789"):rep(500000)})', "POST", "/echo", {"Content-Length": "5000000",
+                "Expect": None},
              b"0123456789" * 500000),
             ('http.delete(U .. "/echo")', "DELETE", "/echo", {"Content-Length": None}, b""),
             ('http.request{url = U .. "/echo", method = "OPTIONS", body = "o"}', "OPTIONS", "/echo", {}, b"o"),
@@ -232,8 +233,10 @@ class Http(Scenario):
             local r = http.get(U .. "/many")
             local none, e = pcall(r.json, r)
             local gone = http.get(U .. "/status?code=404")
-            return r.status .. " " .. tostring(r.ok) .. " " .. r.body .. " " .. r.url, r.headers["set-cookie"] .. "|" .. r.headers["x-empty"],
-              gone.status .. " " .. tostring(gone.ok) .. " " .. gone:json().why, tostring(e), e.kind .. " " .. e.status .. " " .. e.url""")
+            return r.status .. " " .. tostring(r.ok) .. " " .. r.body .. " " .. r.url,
+                r.headers["set-cookie"] .. "|" .. r.headers["x-empty"],
+              gone.status .. " " .. tostring(gone.ok) .. " " .. gone:json().why, tostring(e),
+                  e.kind .. " " .. e.status .. " " .. e.url""")
         self.assertEqual(told[:3], [f"200 true x {self.service.url}/many", "a=1, b=2|", "404 false because"])
         self.assertRegex(told[3], r"^said:1: http\.get: http://127\.0\.0\.1:\d+/many: the answer \(200\) is not JSON:")
         self.assertEqual(told[4], f"protocol 200 {self.service.url}/many")
@@ -241,7 +244,8 @@ class Http(Scenario):
             local r = http.head(U .. "/bytes?n=5000")
             local z = http.get(U .. "/gzip?n=100000")
             local c = http.get(U .. "/bytes?n=70000&chunked=1")
-            return r.status .. #r.body .. r.headers["content-length"], #z.body .. z.body:sub(1, 2), #c.body .. tostring(c.headers["x-trailer"]),
+            return r.status .. #r.body .. r.headers["content-length"], #z.body .. z.body:sub(1, 2),
+                #c.body .. tostring(c.headers["x-trailer"]),
               http.get(U .. "/status?code=204").status .. http.get(U .. "/status?code=500").status""")
         self.assertEqual(told, ["20005000", "10000000", "70000nil", "204500"])
 
@@ -264,7 +268,8 @@ class Http(Scenario):
         self.assertEqual([seen["headers"].get(n) for n in ("Authorization", "X-Api-Key", "Cookie", "X-Plain")], [None, None, None, "p"])
         self.assertEqual(url, f"{other.url}/echo")
         # What becomes of the method and the body.
-        for status, call, method, body in ((302, "http.post", "GET", b""), (303, "http.put", "GET", b""), (307, "http.post", "POST", b"b"),
+        for status, call, method, body in ((302, "http.post", "GET", b""), (303, "http.put", "GET", b""),
+        (307, "http.post", "POST", b"b"),
                                            (308, "http.patch", "PATCH", b"b"), (301, "http.put", "PUT", b"b")):
             _, seen = go("/echo", status, call, ', body = "b"')
             self.assertEqual((seen["method"], base64.b64decode(seen["body"])), (method, body), status)
@@ -274,7 +279,8 @@ class Http(Scenario):
         told = self.tell(server, """
             local r = http.get(U .. "/loop", {redirects = 0})
             local s <close> = http.get(U .. "/to?where=/echo", {stream = true})
-            return r.status .. r.headers.location, (try(http.get, U .. "/loop", {redirects = 3})), (try(http.get, U .. "/to?where=ftp://x/")),
+            return r.status .. r.headers.location, (try(http.get, U .. "/loop", {redirects = 3})),
+            (try(http.get, U .. "/to?where=ftp://x/")),
               s.status .. s:json().path""")
         self.assertEqual((told[0], told[3]), ("302/loop", "200/echo"))
         self.assertRegex(told[1], r"^bot\.lua:3: http\.get: http://127\.0\.0\.1:\d+/loop: redirected more than 3 times$")
@@ -323,21 +329,28 @@ class Http(Scenario):
             ('http.get("file:///etc/passwd")', "only http:// and https://"), ('http.get("http://")', "this is no address"),
             ('http.get(U .. "/a\\0b")', "zero byte"), ("http.get(U, 5)", "options must be a table, not number"),
             ("http.get(U, {timeot = 1})", r"unknown option 'timeot' \(did you mean 'timeout'\?\)"),
-            ("http.get(U, {timeout = 0})", "timeout is a number of seconds"), ('http.get(U, {timeout = "5"})', "timeout is a number of seconds"),
-            ("http.get(U, {redirects = -1})", "redirects is an integer from 0"), ("http.get(U, {limit = 0})", "limit is an integer from 1"),
+            ("http.get(U, {timeout = 0})", "timeout is a number of seconds"),
+            ('http.get(U, {timeout = "5"})', "timeout is a number of seconds"),
+            ("http.get(U, {redirects = -1})", "redirects is an integer from 0"),
+            ("http.get(U, {limit = 0})", "limit is an integer from 1"),
             ("http.get(U, {retries = 1.5})", "retries is an integer"), ("http.get(U, {stream = 1})", "stream is true or false"),
             ("http.get(U, {verify = false})", "no way to go unverified"), ('http.get(U, {verify = "../x"})', "may not climb"),
             ("http.get(U, {query = {1}})", "query takes values by name"), ("http.get(U, {query = {a = print}})", "query.a is a function"),
             ('http.get(U, {headers = {["a b"] = "x"}})', "'a b' is no name of a header"),
             ('http.get(U, {headers = {a = "x\\r\\nb: c"}})', "header a may hold no line ends"),
             ('http.get(U, {headers = {["Content-Length"] = "5"}})', "not for scripts to set"),
-            ('http.get(U, {headers = {A = "1", a = "2"}})', "there twice"), ("http.get(U, {headers = {a = {}}})", "must be a string, not table"),
-            ('http.post(U, {json = 1, body = "x"})', "json and body: there is one body"), ("http.post(U, {body = {}})", "tables go out as json or form"),
-            ("http.post(U, {json = {f = print}})", "json: .*f: a function cannot be sent"), ('http.head(U, {body = "x"})', "HEAD has no body"),
+            ('http.get(U, {headers = {A = "1", a = "2"}})', "there twice"),
+            ("http.get(U, {headers = {a = {}}})", "must be a string, not table"),
+            ('http.post(U, {json = 1, body = "x"})', "json and body: there is one body"),
+            ("http.post(U, {body = {}})", "tables go out as json or form"),
+            ("http.post(U, {json = {f = print}})", "json: .*f: a function cannot be sent"),
+            ('http.head(U, {body = "x"})', "HEAD has no body"),
             ("http.post(U, {parts = {}})", "parts must be a list"), ("http.post(U, {parts = {{body = 1}}})", r"parts\[1\].name must be"),
-            ('http.post(U, {parts = {{name = "a"}}})', r"parts\[1\].body is a nil"), ('http.post(U, {parts = {{name = "a", bod = 1}}})', "'bod'"),
+            ('http.post(U, {parts = {{name = "a"}}})', r"parts\[1\].body is a nil"),
+            ('http.post(U, {parts = {{name = "a", bod = 1}}})', "'bod'"),
             ('http.get(U, {basic = {"a:b", "c"}})', "user without a colon"), ('http.request("x")', "takes a table"),
-            ('http.request{url = U, method = "get"}', "a word in capitals"), ('http.request{url = U, method = "CONNECT"}', "a word in capitals"),
+            ('http.request{url = U, method = "get"}', "a word in capitals"),
+            ('http.request{url = U, method = "CONNECT"}', "a word in capitals"),
             ("http.fetch(U)", "fetch does not exist"), ('http.get(U .. "/echo"):read()', "asked for with stream = true"),
         )
         seen = len(self.service.seen)
@@ -365,9 +378,12 @@ class Http(Scenario):
         server = self.start(allow=None)
         port = self.service.port
         for host, kind in (("127.0.0.1", "127.0.0.1 is a loopback address"), ("localhost", "is a loopback address"),
-                           ("0x7f.1", "127.0.0.1 is a loopback"), ("2130706433", "127.0.0.1 is a loopback"), ("0177.0.0.1", "127.0.0.1 is"),
-                           ("[::1]", "::1 is a loopback"), ("[::ffff:127.0.0.1]", "::ffff:127.0.0.1 is a loopback"), ("0", "0.0.0.0 is an unspec"),
-                           ("[::]", ":: is an unspecified"), ("169.254.169.254", "169.254.169.254 is a link-local"), ("10.1.2.3", "a private"),
+                           ("0x7f.1", "127.0.0.1 is a loopback"), ("2130706433", "127.0.0.1 is a loopback"),
+                           ("0177.0.0.1", "127.0.0.1 is"),
+                           ("[::1]", "::1 is a loopback"), ("[::ffff:127.0.0.1]", "::ffff:127.0.0.1 is a loopback"),
+                           ("0", "0.0.0.0 is an unspec"),
+                           ("[::]", ":: is an unspecified"), ("169.254.169.254", "169.254.169.254 is a link-local"),
+                           ("10.1.2.3", "a private"),
                            ("192.168.0.1", "a private"), ("100.64.0.1", "provider"), ("224.0.0.1", "a multicast"),
                            ("[fd00::1]", "a private"), ("[64:ff9b::7f00:1]", "a loopback"), ("[2002:7f00:1::]", "a loopback")):
             with self.subTest(host):
@@ -390,7 +406,8 @@ class Http(Scenario):
     def test_what_is_allowed(self):
         for allow, good in (("127.0.0.0/8", True), ("10.0.0.0/8, ::1", False), ("example.com", False), ("localhost", False)):
             server = self.start(allow=allow)
-            self.assertEqual(self.tell(server, 'local text, kind = try(http.get, U .. "/echo") return kind'), ["table" if good else "forbidden"], allow)
+            self.assertEqual(self.tell(server, 'local text, kind = try(http.get, U .. "/echo") return kind'),
+                ["table" if good else "forbidden"], allow)
             if allow == "localhost":  # by name
                 self.assertEqual(self.tell(server, f'return http.get("http://LOCALHOST:{self.service.port}/echo").status'), ["200"])
             server.stop()
@@ -402,8 +419,10 @@ class Http(Scenario):
         made = {}
         for name in ("one", "two"):
             made[name] = os.path.join(self.dir, f"{name}.pem"), os.path.join(self.dir, f"{name}.key")
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                            "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", made[name][1], "-out", made[name][0]],
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+                "2",
+                            "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", made[name][1], "-out",
+                                made[name][0]],
                            check=True, capture_output=True)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*made["one"])
@@ -534,7 +553,8 @@ class Http(Scenario):
         self.assertIsNot(server.wait_log(level="warn"), None)
 
     def test_while_the_bot_loads(self):
-        folder = self.folder('local http = require "http"\nlocal r = http.get("%s/echo")\nprint("loaded with", r.status)' % self.service.url)
+        source = 'local http = require "http"\nlocal r = http.get("URL/echo")\nprint("loaded with", r.status)'
+        folder = self.folder(source.replace("URL", self.service.url))
         self.assertIn("loaded with\\t200", self.command("check", "--http-allow", "private", folder.path).stderr)
         done = self.command("check", folder.path, status=1)
         self.assertRegex(done.stdout + done.stderr, r"bot\.lua:2: http\.get: .*--http-allow 127\.0\.0\.1")

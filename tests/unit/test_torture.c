@@ -8,6 +8,7 @@
 #include "bindings/memory.h"
 #include "bindings/source.h"
 #include "bindings/worker_private.h"
+#include "net/address.h"
 
 #ifndef TORTURE_MOST
 #define TORTURE_MOST 60 /* allocations failed in each snippet */
@@ -41,8 +42,63 @@ static void load_ended(const char *why, unsigned handlers, struct str report)
     if (!why && !load_good) FAIL("loaded with %u handlers", handlers);
 }
 
+/* Another service in the same loop: whatever is asked, the same answer. */
+static struct {
+    uv_tcp_t listener;
+    char url[64];
+    unsigned answers;
+} service;
+
+struct asked {
+    uv_tcp_t tcp;
+    uv_write_t write;
+    char in[2048];
+};
+
+static void asked_gone(uv_handle_t *h) { free(h->data); }
+
+static void asked_room(uv_handle_t *h, size_t n, uv_buf_t *b)
+{
+    struct asked *a = h->data;
+    (void)n;
+    *b = uv_buf_init(a->in, sizeof a->in);
+}
+
+static void asked_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
+{
+    static char answer[] = "HTTP/1.1 200 OK\r\nX-One: 1\r\nX-One: 2\r\nContent-Length: 9\r\n\r\n[1,2,{}] ";
+    struct asked *a = s->data;
+    uv_buf_t out = uv_buf_init(answer, sizeof answer - 1);
+    if (n < 0) return uv_close((uv_handle_t *)s, asked_gone);
+    if (!memmem(b->base, (size_t)n, "\r\n\r\n", 4)) return;
+    service.answers++;
+    uv_write(&a->write, s, &out, 1, NULL);
+}
+
+static void asked_comes(uv_stream_t *listener, int status)
+{
+    struct asked *a = mem_zalloc(sizeof *a);
+    (void)status;
+    uv_tcp_init(&loop, &a->tcp);
+    a->tcp.data = a;
+    if (uv_accept(listener, (uv_stream_t *)&a->tcp) || uv_read_start((uv_stream_t *)&a->tcp, asked_room, asked_read)) exit(2);
+}
+
+static void open_service(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int n = sizeof at;
+    uv_tcp_init(&loop, &service.listener);
+    if (uv_tcp_bind(&service.listener, (struct sockaddr *)&at, 0) ||
+        uv_listen((uv_stream_t *)&service.listener, 64, asked_comes) ||
+        uv_tcp_getsockname(&service.listener, (struct sockaddr *)&at, &n))
+        exit(2);
+    snprintf(service.url, sizeof service.url, "http://127.0.0.1:%d/", ntohs(at.sin_port));
+}
+
 static void open_worker(void)
 {
+    char error[100];
     struct worker *w = worker_get();
     memset(w, 0, sizeof *w);
     memset(&memory, 0, sizeof memory);
@@ -53,6 +109,9 @@ static void open_worker(void)
     w->bot = mem_strdup("torture");
     w->path = mem_printf("%s/bot.lua", dir);
     w->generation = 1;
+    w->allowed = address_list_read("127.0.0.1", error, sizeof error);
+    w->web_client = http_client_new(&loop, &(struct http_client_options){.guard = w->allowed});
+    open_service();
     if (tasks_open()) exit(2);
     events_open();
     lua_timer_open();
@@ -77,9 +136,12 @@ static void close_worker(void)
     events_close_handles();
     load_close_handles();
     tasks_close_handles();
+    http_client_close(w->web_client, NULL, NULL);
+    uv_close((uv_handle_t *)&service.listener, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     CHECK_INT(uv_loop_close(&loop), 0);
     CHECK_INT(memory.used, 0);
+    w->allowed = address_list_free(w->allowed);
     sources_free();
     options_free(&w->options);
     free(w->bot);
@@ -88,10 +150,10 @@ static void close_worker(void)
 
 static void run_event(const char *text)
 {
-    char body[512];
+    char body[600];
     snprintf(body, sizeof body, "{\"type\":\"message\",\"timestamp\":1625665242211,\"source\":{\"type\":\"user\",\"userId\":\"U1\"},"
                                 "\"replyToken\":\"t\",\"message\":{\"type\":\"text\",\"id\":\"9007199254740993\",\"n\":9007199254740993,"
-                                "\"none\":[],\"text\":\"%s\"}}", text);
+                                "\"none\":[],\"text\":\"%s %s\"}}", text, service.url);
     struct wire_event e = {.seq = 1, .attempt = 1, .id = STR("01H"), .body = str_of(body)};
     event_begin(&e);
     while (events_running()) uv_run(&loop, UV_RUN_ONCE);
@@ -153,12 +215,23 @@ static const char bot[] =
     "function run.timers() local list = {} for i = 1, 5 do list[i] = line.after(0.003, run.load, {i}) end "
     "for i = 1, 5 do list[i]:cancel() end pcall(line.after, 0, run.load) end\n"
     "function run.timererror() line.after(0.001, function() local t = {} line.spawn(error, 'x') error({t .. 1}) end) end\n"
-    "line.on('message.text', function(event) run[event.message.text]() end)\n";
+    "function run.crypto() local c = require 'crypto' local s = c.sha256('a') .. c.hmac_sha256('k', 'v', 'base64') .. c.uuid()\n"
+    "return c.from_base64(c.base64(s)) == s and c.from_base64url('!') == nil and c.random(3000) end\n"
+    "function run.http() local http = require 'http'\n"
+    "local r = http.post(run.url .. 'x?y', {query = {a = {1, 2}}, parts = {{name = 'a', body = 'b', filename = 'c'}},\n"
+    "  basic = {'a', 'b'}})\n"
+    "return r:json()[1] .. r.headers['x-one'] end\n"
+    "function run.stream() local http = require 'http' local r <close> = http.get(run.url, {stream = true})\n"
+    "return r:read(2) .. r:all() end\n"
+    "function run.forbidden() local http = require 'http' pcall(http.get, 'http://127.0.0.2:1/') pcall(http.get, 'x', {y = 1})\n"
+    "return tostring(select(2, pcall(http.get, 'http://127.0.0.2:1/', {stream = true, json = {}}))) end\n"
+    "line.on('message.text', function(event)\n"
+    "  local name, url = event.message.text:match('^(%w+) ?(.*)$') run.url = url run[name]() end)\n";
 
 static const char *const snippets[] = {
     "good", "decode", "long", "broken", "encode", "misencode", "cjson", "sleep", "spawn", "loose", "all", "allbad", "error",
     "errortable", "pcall", "xpcall", "coroutine", "close", "require", "notthere", "log", "global", "gc", "sort", "load", "text",
-    "build", "after", "every", "timers", "timererror",
+    "build", "after", "every", "timers", "timererror", "crypto", "http", "stream", "forbidden",
 };
 
 static void prepare(void)
@@ -211,6 +284,8 @@ static void torture(uint64_t times)
         if (after > before + 8192) FAIL("%s leaves %zu bytes after %llu failures", snippets[i], after - before, (unsigned long long)n);
         CHECK_INT(task_count(), 0);
     }
+    CHECK(service.answers > 10); /* the snippets that ask did get that far */
+    service.answers = 0;
     close_worker();
 }
 
