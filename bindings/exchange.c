@@ -52,7 +52,7 @@ static LJMP void push_small(lua_State *L, const char *p, size_t n)
 static LJMP void put_header(lua_State *L, const char *p, const char *end)
 {
     const char *colon = memchr(p, ':', (size_t)(end - p));
-    if (!colon) return; /* the status line */
+    if (!colon || *p == ' ' || *p == '\t') return; /* the status line; a second line of a value, which HTTP gave up */
     push_small(L, p, (size_t)(colon - p));
     for (p = colon + 1; p < end && (*p == ' ' || *p == '\t');) p++;
     while (end > p && isspace((unsigned char)end[-1])) end--;

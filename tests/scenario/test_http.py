@@ -49,7 +49,8 @@ class Service:
                 service.seen.append({"method": self.command, "path": self.path, "headers": dict(self.headers.items()),
                                      "body": base64.b64encode(body).decode(), "port": self.client_address[1]})
                 service.counts[path] = service.counts.get(path, 0) + 1
-                getattr(service, "serve_" + re.match(r"/(\w*)", path)[1])(self, dict(urllib.parse.parse_qsl(query)))
+                name = urllib.parse.urlsplit(path).path.strip("/").partition(".")[0]  # a proxy is asked for a whole address
+                getattr(service, "serve_" + name)(self, dict(urllib.parse.parse_qsl(query)))
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer
 
@@ -414,6 +415,17 @@ class Http(Scenario):
         done = self.command("run", "--http-allow", "10.0.0.0/40", self.folder(ANY).path, status=2)
         self.assertRegex(done.stderr, '--http-allow: "10.0.0.0/40" is no host, address, network')
 
+    def test_behind_a_proxy_the_proxy_is_what_is_connected_to(self):
+        env = self.env(http_proxy=self.service.url, no_proxy="127.0.0.1")  # LINE is not behind it
+        server = self.start(allow="127.0.0.1", env=env)
+        self.assertEqual(self.tell(server, 'return http.get("http://nowhere.invalid/echo").status'), ["200"])
+        self.assertEqual(self.service.seen[-1]["path"], "http://nowhere.invalid/echo")
+        server.stop()
+        server = self.start(allow=None, env=env)
+        told = self.tell(server, 'return try(http.get, "http://nowhere.invalid/echo")')
+        self.assertEqual(told[1], "forbidden")
+        self.assertRegex(told[0], "127.0.0.1 is a loopback address")
+
     # ---- certificates ----
     def test_certificates(self):
         made = {}
@@ -509,7 +521,7 @@ class Http(Scenario):
         until(lambda: self.service.counts.get("/slow") == 4, "four connections")
         self.assertEqual(self.tell(server, "return 7", source="other"), ["7"])
         self.assertEqual(self.service.counts["/slow"], 4)
-        self.assertEqual(server.metric("moonline_tasks"), 20)
+        until(lambda: server.metric("moonline_tasks") == 20, "nobody else to wait")
         self.service.gate.set()
         self.standin.wait(lambda: len(self.standin.find("push", status=200)) == 21, "all answers")
         self.assertEqual(server.metric("moonline_line_calls_total", operation="http", status="200"), 20)
@@ -519,7 +531,7 @@ class Http(Scenario):
         server.post(text('return http.get(U .. "/slow", {timeout = 60}).body'))
         why = self.wait_events(1, "failed")[0]["why"]
         self.assertRegex(why, "handler-limit|300")
-        self.assertEqual(server.metric("moonline_tasks"), 0)
+        until(lambda: server.metric("moonline_tasks") == 0, "nobody to wait")
         server.post(text('local r = http.get(U .. "/drip", {stream = true, timeout = 60}) return r:read()', source="b"))
         self.wait_events(2, "failed")
         self.assertEqual(self.tell(server, 'return http.get(U .. "/echo").status', source="c"), ["200"])
