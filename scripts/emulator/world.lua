@@ -1,0 +1,103 @@
+-- The state of the emulated platform, and the histories in it. See README.md for what is where.
+
+local json = require "json"
+
+local world = {}
+
+-- What an empty world is. seed: an integer; the same seed and the same deeds give the same ids.
+function world.new(seed)
+  return {
+    format = 1,
+    random = seed or 1,
+    last_message = 560000000000000000,
+    counters = {},
+    channels = {}, users = {}, groups = {}, rooms = {}, media = {},
+    chats = {},    -- key → {key=, type=, id=, channel=, n=, entries = {JSON text, …}}
+    chat_list = {}, -- number → key: the index below holds numbers, not texts
+    index = {},    -- message id as an integer → number of the chat << 32 | place in it
+  }
+end
+
+world.state = world.new(1)
+
+-- ---- chats ----
+
+-- world.chat(channel, source) → the chat, made on first need.
+-- source: {type = "user"|"group"|"room", userId=, groupId=, roomId=}. channel may be nil for groups and rooms.
+function world.chat(channel, source)
+  local state = world.state
+  local id = source.groupId or source.roomId or source.userId
+  local key = source.groupId or source.roomId or (channel.id .. ":" .. id)
+  local chat = state.chats[key]
+  if not chat then
+    chat = {key = key, type = source.type, id = id, channel = channel and channel.id, n = 0, entries = {}}
+    state.chat_list[#state.chat_list + 1] = key
+    chat.number = #state.chat_list
+    state.chats[key] = chat
+  end
+  return chat
+end
+
+-- world.source(chat, userId) → the source of an event from that chat.
+function world.source(chat, user)
+  if chat.type == "user" then return {type = "user", userId = chat.id} end
+  return {type = chat.type, [chat.type .. "Id"] = chat.id, userId = user}
+end
+
+-- ---- histories ----
+
+-- world.add(chat, entry) → its place. entry.id is a message id.
+function world.add(chat, entry)
+  local n = chat.n + 1
+  chat.n = n
+  chat.entries[n] = json.encode(entry)
+  local id = math.tointeger(tonumber(entry.id))
+  if id then world.state.index[id] = chat.number << 32 | n end
+  return n
+end
+
+-- world.entry(chat, i) → the entry, a copy.
+function world.entry(chat, i)
+  local text = chat.entries[i]
+  return text and json.decode(text)
+end
+
+-- world.change(chat, i, entry): put a changed copy back.
+function world.change(chat, i, entry)
+  chat.entries[i] = json.encode(entry)
+end
+
+-- world.find(messageId) → chat, place, entry; nil when no history has it.
+function world.find(message)
+  local state = world.state
+  local at = state.index[math.tointeger(tonumber(message)) or false]
+  if not at then return nil end
+  local chat = state.chats[state.chat_list[at >> 32]]
+  local i = at & 0xffffffff
+  return chat, i, world.entry(chat, i)
+end
+
+-- ---- who is who ----
+
+-- world.channel_of_token(token) → channel, token's record; expired ones are not looked at here.
+function world.channel_of_token(token)
+  for _, channel in pairs(world.state.channels) do
+    local record = channel.tokens[token]
+    if record then return channel, record end
+  end
+end
+
+-- world.channel_of_bot(userId) → the channel whose bot has that user id.
+function world.channel_of_bot(user)
+  for _, channel in pairs(world.state.channels) do
+    if channel.bot == user then return channel end
+  end
+end
+
+-- world.is_friend(channel, userId)
+function world.is_friend(channel, user)
+  local friend = channel.friends[user]
+  return friend ~= nil and friend.state == "friend"
+end
+
+return world
