@@ -189,7 +189,7 @@ test: $(BUILD)/.deps-test $(BUILD)/moonline $(UNIT_BIN) $(TOOL_BIN) ## every tes
 unit: $(BUILD)/.deps-test $(UNIT_BIN) $(BUILD)/gen/embed ## the C tests of tests/unit
 	@$(RUNNER) $(UNIT_BIN) $(UNIT_PY)
 
-spec: $(BUILD)/.deps-test $(BUILD)/moonline ## the Lua tests of tests/spec
+spec: $(BUILD)/.deps-test $(BUILD)/moonline $(BUILD)/tools/rows ## the Lua tests of tests/spec
 	@$(RUNNER) $(SPECS)
 
 scenario: $(BUILD)/.deps-test $(BUILD)/moonline $(TOOL_BIN) ## the binary from outside: tests/scenario

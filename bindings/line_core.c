@@ -179,6 +179,7 @@ LJMP int luaopen_line_core(lua_State *L)
     request_push(L);
     lua_setfield(L, -2, "request");
     operation_rows_push(L);
+    schema_rows_push(L);
     push_events(L);
     lua_setfield(L, -2, "events");
     lua_utf16_push(L);

@@ -7,6 +7,8 @@
 LJMP void operation_push_all(lua_State *L, bool inner);
 /* Set `rows` and `paged` in the table on top of the stack: see operation_rows.c. */
 LJMP void operation_rows_push(lua_State *L);
+/* Set `schema` in the table on top of the stack: see schema_rows.c. */
+LJMP void schema_rows_push(lua_State *L);
 /* Push line.request. */
 LJMP void request_push(lua_State *L);
 

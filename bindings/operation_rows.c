@@ -16,11 +16,11 @@ static void set_bound(lua_State *L, const char *key, int64_t v)
     lua_setfield(L, -2, key);
 }
 
-/* {name=, place=, type=, required=, kind=, least=, most=, words="A|B", fallback=} */
+/* {name=, place=, type=, required=, kind=, least=, most=, words="A|B", fallback=, header=} */
 static void push_field(lua_State *L, const struct operation_field *f)
 {
     static const char *const places[] = {"path", "query", "header", "body"};
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 10);
     set_text(L, "name", (struct str){f->name, f->n});
     set_text(L, "place", str_of(places[f->place]));
     set_text(L, "type", str_of(field_type_word(f->type)));
@@ -31,6 +31,7 @@ static void push_field(lua_State *L, const struct operation_field *f)
     set_bound(L, "most", f->most);
     set_text(L, "words", f->words);
     set_text(L, "fallback", f->fallback);
+    set_text(L, "header", f->header);
 }
 
 static void push_row(lua_State *L, unsigned row)

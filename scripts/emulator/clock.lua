@@ -1,5 +1,5 @@
--- The emulator's time: the machine's clock plus an offset, or a clock that stands still until it is advanced. What is due at
--- a time of it waits here, so that advancing the clock makes it happen.
+-- The emulator's time: the machine's clock plus an offset, or a clock that stands still until it is advanced. What
+-- is due at a time of it waits here, so that advancing the clock makes it happen.
 
 local line = require "line"
 

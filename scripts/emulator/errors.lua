@@ -18,13 +18,19 @@ end
 
 -- errors.invalid(details): the structural layer, "The request body has N error(s)".
 function errors.invalid(details)
-  errors.raise(400, ("The request body has %d error%s"):format(#details, #details == 1 and "" or "s"), details)
+  errors.raise(400, ("The request body has %d error(s)"):format(#details), details)
 end
 
 -- errors.property(name [, line, column]): the decoding layer.
 function errors.property(name, line, column)
   errors.raise(400, ("The property, '%s', in the request body is invalid (line: %s, column: %s)"):format(
     name, line or "-", column or "-"))
+end
+
+-- errors.accepted(request id, sentMessages or nil): the retry key was accepted before, with that request.
+function errors.accepted(request, sent)
+  error(setmetatable({status = 409, body = {message = "The retry key is already accepted", sentMessages = sent},
+    headers = {["x-line-accepted-request-id"] = request}}, refusal), 0)
 end
 
 -- errors.is(e): whether e is a refusal (and not a mistake of ours).

@@ -1,4 +1,5 @@
--- What happened, numbered: for the page's stream, for whoever waits for the next message, for lists of calls and events.
+-- What happened, numbered: for the page's stream, for whoever waits for the next message, for lists of calls and
+-- events.
 
 local line = require "line"
 
@@ -35,7 +36,8 @@ function feed.each(since)
   end
 end
 
--- feed.wait(since, seconds, fits) → the first item newer than since for which fits(item), nil when the time is over. Waits.
+-- feed.wait(since, seconds, fits) → the first item newer than since for which fits(item), nil when the time is over.
+-- Waits.
 function feed.wait(since, seconds, fits)
   for item in feed.each(since) do
     if fits(item) then return item end

@@ -9,11 +9,13 @@ function world.new(seed)
   return {
     format = 1,
     random = seed or 1,
+    seed = seed or 1,
     last_message = 560000000000000000,
     counters = {},
     channels = {}, users = {}, groups = {}, rooms = {}, media = {},
     chats = {},    -- key → {key=, type=, id=, channel=, n=, entries = {JSON text, …}}
     chat_list = {}, -- number → key: the index below holds numbers, not texts
+    shared = {},   -- what went to many at once, in the order of its ids; see world.add_shared
     index = {},    -- message id as an integer → number of the chat << 32 | place in it
   }
 end
@@ -46,35 +48,86 @@ end
 
 -- ---- histories ----
 
--- world.add(chat, entry) → its place. entry.id is a message id.
+-- world.add(chat, entry) → its place. entry.id is a message id. An entry with `event` is a person's.
 function world.add(chat, entry)
   local n = chat.n + 1
   chat.n = n
   chat.entries[n] = json.encode(entry)
+  if entry.event then chat.wrote = entry.time end
   local id = math.tointeger(tonumber(entry.id))
   if id then world.state.index[id] = chat.number << 32 | n end
   return n
 end
 
+-- world.add_shared(list of chats, entry without id, first): the same entry for many, kept once. Their message ids
+-- are first, first + 1 … (ids.messages); in a history stands the id alone, as an integer.
+function world.add_shared(chats, entry, first)
+  local shared = world.state.shared
+  local numbers = {}
+  for i, chat in ipairs(chats) do
+    local n = chat.n + 1
+    chat.n = n
+    chat.entries[n] = first + i - 1
+    numbers[i] = chat.number
+  end
+  shared[#shared + 1] = {first = first, last = first + #chats - 1, text = json.encode(entry), chats = numbers}
+end
+
+-- The record of a shared entry's id.
+local function shared_of(id)
+  local shared = world.state.shared
+  local low, high = 1, #shared
+  while low <= high do
+    local i = (low + high) // 2
+    local record = shared[i]
+    if id < record.first then high = i - 1 elseif id > record.last then low = i + 1 else return record end
+  end
+end
+
 -- world.entry(chat, i) → the entry, a copy.
 function world.entry(chat, i)
   local text = chat.entries[i]
-  return text and json.decode(text)
+  if not text then return nil end
+  local entry
+  if math.type(text) == "integer" then
+    entry = json.decode(shared_of(text).text)
+    entry.id = tostring(text)
+  else
+    entry = json.decode(text)
+  end
+  if entry.event and chat.read and i <= chat.read then entry.read = true end
+  return entry
 end
 
 -- world.change(chat, i, entry): put a changed copy back.
 function world.change(chat, i, entry)
   chat.entries[i] = json.encode(entry)
+  local id = math.tointeger(tonumber(entry.id))
+  if id then world.state.index[id] = chat.number << 32 | i end
 end
 
 -- world.find(messageId) → chat, place, entry; nil when no history has it.
 function world.find(message)
   local state = world.state
-  local at = state.index[math.tointeger(tonumber(message)) or false]
-  if not at then return nil end
-  local chat = state.chats[state.chat_list[at >> 32]]
-  local i = at & 0xffffffff
-  return chat, i, world.entry(chat, i)
+  local id = math.tointeger(tonumber(message))
+  if not id then return nil end
+  local at = state.index[id]
+  if at then
+    local chat = state.chats[state.chat_list[at >> 32]]
+    local i = at & 0xffffffff
+    return chat, i, world.entry(chat, i)
+  end
+  local record = shared_of(id)
+  if not record then return nil end
+  local chat = state.chats[state.chat_list[record.chats[id - record.first + 1]]]
+  for i = chat.n, 1, -1 do
+    if chat.entries[i] == id then return chat, i, world.entry(chat, i) end
+  end
+end
+
+-- world.read(chat, place): the account has read everything up to there.
+function world.read(chat, place)
+  if place > (chat.read or 0) then chat.read = place end
 end
 
 -- ---- who is who ----
