@@ -2,7 +2,8 @@
 -- https://developers.line.biz/en/reference/messaging-api/#rich-menu
 --
 -- A channel keeps in channel.richmenus: menus[id] = {menu=, since=, image = {type=, body=, width=, height=}?, order=},
--- aliases[id] = menu id, default = menu id, users[userId] = menu id, batches[request id] = {phase=, accepted=, completed=?}.
+-- aliases[id] = menu id, default = menu id, users[userId] = menu id, batches[request id] = {phase=, accepted=,
+-- completed=?}.
 
 local json = require "json"
 local clock = require "emulator.clock"
@@ -278,27 +279,30 @@ end
 
 -- ---- batches ----
 
+local function refuse(status, why, property)
+  errors.raise(status, why, {{message = why, property = property}})
+end
+
 -- Every operation looks at who had which menu before the request.
 local function check_batch(call)
   local s, seen = state(call.channel), {}
   for i, op in ipairs(call.body.operations) do
     local at = ("operations[%d]"):format(i - 1)
     if op.type == "unlinkAll" and #call.body.operations > 1 then
-      errors.raise(400, "'unlinkAll' type can't be combined with other type", {{message = "'unlinkAll' type can't be combined with other type", property = at}})
+      refuse(400, "'unlinkAll' type can't be combined with other type", at)
     end
     if op.from and seen[op.from] then
-      errors.raise(400, ("from richmenu (%s) is duplicated"):format(op.from), {{message = ("from richmenu (%s) is duplicated"):format(op.from), property = at .. ".from"}})
+      refuse(400, ("from richmenu (%s) is duplicated"):format(op.from), at .. ".from")
     end
     seen[op.from or false] = true
     for _, side in ipairs{"from", "to"} do
       local id = op[side]
       if id and not s.menus[id] then
-        errors.raise(404, ("Richmenu (%s) is not found"):format(id), {{message = ("Richmenu (%s) is not found"):format(id), property = at .. "." .. side}})
+        refuse(404, ("Richmenu (%s) is not found"):format(id), at .. "." .. side)
       end
     end
     if op.to and not s.menus[op.to].image then
-      local why = ("'to' richmenu (%s) must have image but it doesn't"):format(op.to)
-      errors.raise(400, why, {{message = why, property = at .. ".to"}})
+      refuse(400, ("'to' richmenu (%s) must have image but it doesn't"):format(op.to), at .. ".to")
     end
   end
 end
@@ -332,7 +336,9 @@ local function iso(ms) return os.date("!%Y-%m-%dT%H:%M:%S", ms // 1000) .. (".%0
 function richmenus.get_rich_menu_batch_progress(call)
   local batch = state(call.channel).batches[call.query.requestId]
   if not batch or clock.now() - batch.accepted > BATCH_KEPT then not_found() end
-  return {phase = batch.phase, acceptedTime = iso(batch.accepted), completedTime = batch.completed and iso(batch.completed)}
+  return {
+    phase = batch.phase, acceptedTime = iso(batch.accepted), completedTime = batch.completed and iso(batch.completed),
+  }
 end
 
 -- ---- for the phone ----
