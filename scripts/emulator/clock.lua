@@ -72,10 +72,10 @@ end
 
 function clock.mode() return frozen and "virtual" or "real" end
 
--- clock.reset(): forget what is due and the offset; for a world that is replaced.
-function clock.reset()
+-- clock.reset([ms]): forget what is due and the offset; for a world that is replaced. A virtual clock goes to ms, if given.
+function clock.reset(ms)
   due, offset = {}, 0
-  if frozen then frozen = line.now() end
+  if frozen then frozen = ms or line.now() end
   arm()
 end
 

@@ -1,0 +1,301 @@
+-- Worlds in files: a Lua file that returns what is in it, for people; JSON of everything, for putting it back.
+
+local clock = require "emulator.clock"
+local errors = require "emulator.errors"
+local fields = require "emulator.world_fields"
+local ids = require "emulator.ids"
+local json = require "json"
+local people = require "emulator.people"
+local world = require "emulator.world"
+
+local world_file = {}
+
+-- ---- Lua ----
+
+-- What a world file may use: enough to make a hundred thousand users in a loop, nothing that reaches out.
+local function environment()
+  return {ipairs = ipairs, pairs = pairs, next = next, select = select, tonumber = tonumber, tostring = tostring, type = type,
+    error = error, assert = assert, unpack = table.unpack,
+    string = {format = string.format, rep = string.rep, sub = string.sub, upper = string.upper, lower = string.lower,
+      byte = string.byte, char = string.char, len = string.len, gsub = string.gsub, match = string.match, find = string.find},
+    table = {insert = table.insert, concat = table.concat, sort = table.sort, unpack = table.unpack, pack = table.pack,
+      remove = table.remove},
+    math = {floor = math.floor, ceil = math.ceil, min = math.min, max = math.max, abs = math.abs, huge = math.huge,
+      tointeger = math.tointeger, type = math.type},
+    utf8 = {char = utf8.char, len = utf8.len, codepoint = utf8.codepoint},
+  }
+end
+
+-- The line on which `name =` stands, when it is the only one: a place in a table that a loop made has none.
+local function line_of(text, name)
+  local n, found, many = 0, nil, false
+  for each in (text .. "\n"):gmatch("(.-)\n") do
+    n = n + 1
+    if each:find("%f[%w_]" .. name .. "%f[^%w_]%s*=[^=]") then
+      many = found ~= nil
+      found = found or n
+    end
+  end
+  return not many and found or nil
+end
+
+local function refuse(text, ...) errors.raise(400, text:format(...)) end
+
+-- world_file.read(text, name) → the table the file returns, checked. Raises a refusal that names file, line and field.
+-- A file that runs without end is ended by the limit that every task has.
+function world_file.read(text, name)
+  local chunk, e = load(text, "@" .. name, "t", environment())
+  if not chunk then refuse("%s", e) end
+  local ok, made = pcall(chunk)
+  if not ok then refuse("%s", tostring(made)) end
+  if type(made) ~= "table" then refuse("%s: it returns %s, not a table: return {channels = {…}, users = {…}}", name, type(made)) end
+  fields.check(made, function(path, field, said)
+    local at = field and line_of(text, field)
+    refuse("%s%s: %s: %s", name, at and ":" .. at or "", path, said)
+  end)
+  return made
+end
+
+-- ---- from the table to the state ----
+
+local function fail(path, text, ...)
+  refuse("%s: %s", path, text:format(...))
+end
+
+-- Names and ids that a file may use for people: id, or a name only one has.
+local function finder()
+  local by_name = {}
+  for id, user in pairs(world.state.users) do
+    by_name[user.name] = by_name[user.name] == nil and id or false
+  end
+  return function(who, path)
+    if world.state.users[who] then return who end
+    local id = by_name[who]
+    if id == false then fail(path, "several are called '%s'; give them ids", who) end
+    return id or fail(path, "there is nobody called '%s'", tostring(who))
+  end
+end
+
+local function channel_of(which, path)
+  local channels = world.state.channels
+  if channels[tostring(which)] then return channels[tostring(which)] end
+  for _, channel in pairs(channels) do
+    if channel.name == which then return channel end
+  end
+  fail(path, "there is no channel '%s'", tostring(which))
+end
+
+local function add_channels(made, settings)
+  local list = made.channels or {{}}
+  for i, given in ipairs(list) do
+    local own = i == 1 and settings or {} -- what the command line says is said of the first one
+    local hook = given.webhook
+    if type(hook) == "string" then hook = {endpoint = hook} end
+    hook = hook or {}
+    local quota = given.quota
+    if math.type(quota) == "integer" then quota = {type = "limited", value = quota} end
+    local channel = people.add_channel{
+      id = own.channel_id or given.id, name = own.bot_name or given.name, secret = own.secret or given.secret,
+      token = own.token or given.token, bot = given.bot, basic_id = given.basicId, premium_id = given.premiumId,
+      picture = given.picture, class = given.class, partner = given.partner, module = given.module, country = given.country,
+      chat_mode = given.chatMode, read_mode = given.readMode, join = given.join ~= false, quota = quota,
+      webhook = {endpoint = own.webhook or hook.endpoint, active = hook.active, redelivery = hook.redelivery,
+        escapes = hook.escapes, together = hook.together, statistics = hook.statistics},
+    }
+    if given.used then channel.used = {[require("emulator.usage").month()] = given.used} end
+  end
+end
+
+local FRIEND = {[true] = "friend", friend = "friend", blocked = "blocked"}
+
+local function add_users(made)
+  local channels = people.sorted(world.state.channels)
+  for i, given in ipairs(made.users or {}) do
+    local path = ("users[%d]"):format(i)
+    if given.id and world.state.users[given.id] then fail(path .. ".id", "%s is somebody already", given.id) end
+    local user = people.add_user(given)
+    local friend = given.friend
+    if FRIEND[friend] then
+      for _, channel in ipairs(channels) do channel.friends[user.id] = {state = FRIEND[friend], since = clock.now()} end
+    elseif type(friend) == "table" then
+      for which, state in pairs(friend) do
+        if not FRIEND[state] then fail(path .. ".friend", "true, \"friend\" or \"blocked\" for each channel") end
+        channel_of(which, path .. ".friend").friends[user.id] = {state = FRIEND[state], since = clock.now()}
+      end
+    elseif friend then
+      fail(path .. ".friend", "true, \"friend\", \"blocked\", or a table of channel = state")
+    end
+  end
+end
+
+local function add_gatherings(made, kind, find)
+  for i, given in ipairs(made[kind .. "s"] or {}) do
+    local path = ("%ss[%d]"):format(kind, i)
+    local members = {}
+    for k, who in ipairs(given.members or {}) do members[k] = find(who, ("%s.members[%d]"):format(path, k)) end
+    local channel
+    if given.bot == true then channel = people.sorted(world.state.channels)[1]
+    elseif given.bot then channel = channel_of(given.bot, path .. ".bot") end
+    people.add_gathering(kind, {id = given.id, name = given.name, picture = given.picture, members = members,
+      channel = channel and channel.id})
+  end
+end
+
+-- A group or room by id or name.
+local function gathering(which)
+  for _, kind in ipairs{"group", "room"} do
+    for id, it in pairs(world.state[kind .. "s"]) do
+      if id == which or it.name == which then return it, kind end
+    end
+  end
+end
+
+local function add_history(made, find)
+  local known = {} -- chats by what the file calls them
+  for i, given in ipairs(made.history or {}) do
+    local path = ("history[%d]"):format(i)
+    local key = (given.channel or "") .. "\0" .. tostring(given.chat)
+    local place = known[key]
+    if not place then
+      local it, kind = gathering(given.chat)
+      if it then
+        local channel = it.channel and world.state.channels[it.channel]
+        place = {channel = channel, chat = world.chat(channel, {type = kind, [kind .. "Id"] = it.id})}
+      else
+        local user = find(given.chat, path .. ".chat")
+        local channel = given.channel and channel_of(given.channel, path .. ".channel") or people.sorted(world.state.channels)[1]
+        place = {channel = channel, user = user, chat = world.chat(channel, {type = "user", userId = user})}
+      end
+      known[key] = place
+    end
+    local from = given.from
+    local by_bot = from == "bot"
+    if by_bot and not place.channel then fail(path .. ".from", "there is no account in that chat") end
+    local author = by_bot and place.channel.bot or from and find(from, path .. ".from") or place.user
+    if not author then fail(path .. ".from", "say who, or \"bot\"") end
+    local message = given.message or {type = "text", text = given.text}
+    if not message.type or message.type == "text" and type(message.text) ~= "string" then
+      fail(path, "text, or a message with its type, is needed")
+    end
+    local id = ids.message()
+    if not by_bot then message.id = id end
+    world.add(place.chat, {id = id, time = clock.now() + math.floor((given.at or 0) * 1000), from = author, message = message,
+      via = by_bot and "push" or nil, event = not by_bot and ids.ulid(clock.now()) or nil, read = by_bot or nil})
+  end
+end
+
+-- Coupons, plans and the like belong to operations; those say how they are made.
+local function add_rest(made)
+  for _, name in ipairs{"coupons", "memberships"} do
+    for i, given in ipairs(made[name] or {}) do
+      local path = ("%s[%d]"):format(name, i)
+      local channel = given.channel and channel_of(given.channel, path .. ".channel") or people.sorted(world.state.channels)[1]
+      require("emulator.operations." .. name).add(channel, given)
+    end
+  end
+end
+
+-- world_file.fill(text, name [, settings]): fills the empty world with what the file says.
+function world_file.fill(text, name, settings)
+  local made = world_file.read(text, name)
+  if made.seed then
+    world.state = world.new(made.seed)
+  end
+  add_channels(made, settings or {})
+  add_users(made)
+  local find = finder()
+  add_gatherings(made, "group", find)
+  add_gatherings(made, "room", find)
+  add_history(made, find)
+  add_rest(made)
+end
+
+-- ---- JSON ----
+
+-- Tables that are no lists and have other keys than texts, and texts that are no UTF-8, are written as objects of one
+-- member: {"$pairs": [[key, value], …]}, {"$bytes": "base64"}.
+
+local PIECE = 65536
+
+-- world_file.writer() → function(out) that writes the state by out:write(piece).
+function world_file.writer()
+  local crypto = require "crypto"
+  return function(out)
+    local parts, size = {}, 0
+    local function put(text)
+      parts[#parts + 1] = text
+      size = size + #text
+      if size >= PIECE then
+        out:write(table.concat(parts))
+        parts, size = {}, 0
+      end
+    end
+    local function value_of(value)
+      local kind = type(value)
+      if kind == "string" then
+        if utf8.len(value) then put(json.encode(value)) else put('{"$bytes":"' .. crypto.base64(value) .. '"}') end
+        return
+      elseif kind ~= "table" then
+        return put(json.encode(value))
+      end
+      local n, count, texts = #value, 0, true
+      for key in pairs(value) do
+        count = count + 1
+        if type(key) ~= "string" then texts = false end
+      end
+      if n == count and n > 0 then
+        put("[")
+        for i = 1, n do
+          if i > 1 then put(",") end
+          value_of(value[i])
+        end
+        return put("]")
+      end
+      local first = true
+      put(texts and "{" or '{"$pairs":[')
+      for key, part in pairs(value) do
+        if not first then put(",") end
+        first = false
+        if texts then put(json.encode(key) .. ":") else put("[" .. json.encode(key) .. ",") end
+        value_of(part)
+        if not texts then put("]") end
+      end
+      put(texts and "}" or "]}")
+    end
+    put('{"format":"moonline world 1","now":' .. clock.now() .. ',"state":')
+    value_of(world.state)
+    put("}\n")
+    out:write(table.concat(parts))
+  end
+end
+
+local function restored(value)
+  if type(value) ~= "table" then return value end
+  if value["$bytes"] then return require("crypto").from_base64(value["$bytes"]) end
+  if value["$pairs"] then
+    local out = {}
+    for _, pair in ipairs(value["$pairs"]) do out[pair[1]] = restored(pair[2]) end
+    return out
+  end
+  for key, part in pairs(value) do
+    if type(part) == "table" then value[key] = restored(part) end
+  end
+  return value
+end
+
+-- world_file.load(text) → state: JSON of world_file.writer. Raises a refusal.
+function world_file.load(text)
+  local ok, made = pcall(json.decode, text)
+  if not ok then refuse("the world is not JSON: %s", tostring(made)) end
+  local format = type(made) == "table" and made.format
+  if type(format) ~= "string" or not format:find("^moonline world %d+$") or type(made.state) ~= "table" then
+    refuse("this is no world: it was not written by /_/save")
+  end
+  local state = restored(made.state)
+  if state.format ~= world.new(1).format then
+    refuse("this world has format %s, and this emulator reads %s", tostring(state.format), world.new(1).format)
+  end
+  return state
+end
+
+return world_file

@@ -1,0 +1,79 @@
+-- Worlds as a whole: the one it starts with, snapshots, putting another in its place.
+
+local clock = require "emulator.clock"
+local deliver = require "emulator.deliver"
+local errors = require "emulator.errors"
+local feed = require "emulator.feed"
+local records = require "emulator.records"
+local statistics = require "emulator.statistics"
+local world = require "emulator.world"
+
+local worlds = {}
+
+local SNAPSHOTS = 20 -- kept; the oldest goes
+
+local serial = 0     -- how often the world was replaced
+local first          -- function that makes the world one starts with
+local snapshots, order, counter = {}, {}, 0
+
+-- worlds.serial(): grows with each replacement; whoever keeps something made of the state compares it.
+function worlds.serial() return serial end
+
+local function copy(value)
+  if type(value) ~= "table" then return value end
+  local out = {}
+  for key, part in pairs(value) do out[key] = copy(part) end
+  return setmetatable(out, getmetatable(value))
+end
+
+-- worlds.replace(state [, now]): another state; what is on its way or due belongs to the old one and is forgotten.
+function worlds.replace(state, now)
+  deliver.reset()
+  clock.reset(now)
+  world.state = state
+  records.clear()
+  statistics.clear()
+  serial = serial + 1
+  feed.put("world", {what = "replaced", serial = serial})
+end
+
+-- worlds.begin(make): make() fills world.state, which is empty then; reset does it again.
+function worlds.begin(make)
+  first = make
+  worlds.reset()
+end
+
+-- worlds.reset(): back to the world one started with. When making it fails the present one stays.
+function worlds.reset()
+  worlds.make(first)
+end
+
+-- worlds.make(make): a new world filled by make().
+function worlds.make(make)
+  local before = world.state
+  world.state = world.new(1)
+  local ok, e = pcall(make)
+  local made = world.state
+  world.state = before
+  if not ok then error(e, 0) end
+  worlds.replace(made)
+end
+
+-- worlds.snapshot() → its id.
+function worlds.snapshot()
+  counter = counter + 1
+  local id = tostring(counter)
+  snapshots[id] = {state = copy(world.state), now = clock.now()}
+  order[#order + 1] = id
+  if #order > SNAPSHOTS then snapshots[table.remove(order, 1)] = nil end
+  return id
+end
+
+-- worlds.restore(id): the world as it was then, and with a virtual clock its time.
+function worlds.restore(id)
+  local kept = snapshots[id]
+  if not kept then errors.raise(404, ("there is no snapshot %s; the last %d are kept"):format(tostring(id), SNAPSHOTS)) end
+  worlds.replace(copy(kept.state), kept.now)
+end
+
+return worlds
