@@ -31,7 +31,7 @@ local INVALID_TOKEN = "Authentication failed due to the following reason: invali
 local NO_TOKEN = "Authorization header required. Must follow the scheme, 'Authorization: Bearer <ACCESS TOKEN>'"
 
 local FILES = {
-  "sending",
+  "sending", "narrowcast", "quota", "people", "bot", "content", "tokens", "pnp", "module", "mission",
 }
 
 local operations -- name of the row → function(call)

@@ -78,6 +78,9 @@ function ids.messages(n)
   return first
 end
 
+-- ids.chance(n): 1 to n, by the world's seed.
+function ids.chance(n) return (next_number() >> 1) % n + 1 end
+
 -- ids.number(kind): 1, 2, 3 … for what LINE numbers (audiences, memberships).
 function ids.number(kind)
   local counters = world.state.counters

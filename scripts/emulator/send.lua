@@ -121,4 +121,12 @@ function send.count(call, way, people, costs)
   if units and units[1] then usage.unit(call.channel, units[1], people) end
 end
 
+-- send.remember(call, way, people): statistics ask for what went to many by its request id:
+-- channel.sent[request id] = {way=, time=, people=}.
+function send.remember(call, way, people)
+  local sent = call.channel.sent or {}
+  call.channel.sent = sent
+  sent[call.request_id] = {way = way, time = clock.now(), people = #people}
+end
+
 return send

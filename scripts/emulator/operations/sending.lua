@@ -62,7 +62,7 @@ function sending.broadcast(call)
   usage.allow(call.channel, #people)
   send.count(call, "broadcast", #people, true)
   send.to_people(call, people, "broadcast")
-  call.channel.sent = call.channel.sent or {}
+  send.remember(call, "broadcast", people)
   return nil
 end
 
