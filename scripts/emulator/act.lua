@@ -14,10 +14,12 @@ act.deeds = deeds
 -- Fields that any deed has.
 local COMMON = {as = true, chat = true, channel = true, ["do"] = true}
 
--- act.perform(body) → {entry = its message's entry?, events = {webhookEventId, …}, …}. body: {as, chat?, channel?, do, …}.
--- Raises a refusal that names the field which is wrong.
+-- act.perform(body) → {entry = its message's entry?, events = {webhookEventId, …}, …}. body: {as, chat?, channel?,
+-- do, …}. Raises a refusal that names the field which is wrong.
 function act.perform(body)
-  if type(body) ~= "table" then base.refuse("an object is needed, as {\"as\":\"U…\",\"do\":\"message\",\"message\":{…}}") end
+  if type(body) ~= "table" then
+    base.refuse("an object is needed, as {\"as\":\"U…\",\"do\":\"message\",\"message\":{…}}")
+  end
   local deed = deeds[body["do"]]
   if not deed then base.refuse("do: %s", near.unknown(tostring(body["do"]), deeds)) end
   for name in pairs(body) do

@@ -75,7 +75,9 @@ function base.scene(body)
     channel, person = key:match("^(.+):([^:]+)$")
     if not channel and world.state.users[key] then person = key end
     if not person or not world.state.users[person] then base.refuse("chat: there is no chat %s", key) end
-    if a.user and a.user.id ~= person then base.refuse("chat: %s is not in the one-to-one chat of somebody else", a.user.name) end
+    if a.user and a.user.id ~= person then
+      base.refuse("chat: %s is not in the one-to-one chat of somebody else", a.user.name)
+    end
   end
   a.channel = base.only_channel(channel or body.channel)
   a.user = a.user or person and base.person(person, "chat")

@@ -12,14 +12,19 @@ local BEACONS = {enter = true, banner = true, stay = true}
 
 deeds.beacon = {
   what = "meet a beacon",
-  fields = {type = "enter, banner or stay", hwid = "hardware id of the beacon, hexadecimal", dm = "device message, hexadecimal"},
+  fields = {type = "enter, banner or stay", hwid = "hardware id of the beacon, hexadecimal",
+    dm = "device message, hexadecimal"},
   fn = function(a)
     base.need_one_to_one(a)
     base.need_open(a)
     local kind, hwid, dm = a.body.type or "enter", a.body.hwid, a.body.dm
     if not BEACONS[kind] then base.refuse("type: %q is none of enter, banner, stay", tostring(kind)) end
-    if type(hwid) ~= "string" or not hwid:find("^%x+$") then base.refuse("hwid: hexadecimal digits are needed, as \"d41d8cd98f\"") end
-    if dm ~= nil and (type(dm) ~= "string" or not dm:find("^%x+$")) then base.refuse("dm: hexadecimal digits are needed") end
+    if type(hwid) ~= "string" or not hwid:find("^%x+$") then
+      base.refuse("hwid: hexadecimal digits are needed, as \"d41d8cd98f\"")
+    end
+    if dm ~= nil and (type(dm) ~= "string" or not dm:find("^%x+$")) then
+      base.refuse("dm: hexadecimal digits are needed")
+    end
     if a.channel.country and not BEACON_COUNTRIES[a.channel.country] then
       base.refuse("beacons exist for accounts of JP, TW and TH; %s is of %s", a.channel.name, a.channel.country)
     end
@@ -38,7 +43,9 @@ deeds.accountLink = {
   fn = function(a)
     base.need_one_to_one(a)
     local token, nonce = a.body.linkToken, a.body.nonce
-    if type(nonce) ~= "string" or #nonce < 10 or #nonce > 255 then base.refuse("nonce: 10 to 255 characters are needed") end
+    if type(nonce) ~= "string" or #nonce < 10 or #nonce > 255 then
+      base.refuse("nonce: 10 to 255 characters are needed")
+    end
     if type(token) ~= "string" then base.refuse("linkToken: a text is needed") end
     local known = a.channel.link_tokens and a.channel.link_tokens[token]
     if not known then base.refuse("linkToken: it is none of %s", a.channel.name) end
@@ -60,7 +67,6 @@ deeds.accountLink = {
 
 local MEMBERSHIPS = {joined = true, left = true, renewed = true}
 
--- Plans and members are kept by operations/membership.lua, under channel.memberships.
 deeds.membership = {
   what = "join, leave or renew a paid membership",
   fields = {type = "joined, left or renewed", membershipId = "number of the plan"},
@@ -69,8 +75,9 @@ deeds.membership = {
     local kind, id = a.body.type, a.body.membershipId
     if not MEMBERSHIPS[kind] then base.refuse("type: %q is none of joined, left, renewed", tostring(kind)) end
     if math.type(id) ~= "integer" then base.refuse("membershipId: the number of a membership plan is needed") end
-    local ok, plans = pcall(require, "emulator.operations.membership")
-    if ok and plans.subscribe then plans.subscribe(a.channel, a.user.id, kind, id) end
+    if not require("emulator.operations.memberships").change(a.channel, a.user.id, id, kind) then
+      base.refuse("membershipId: %s has no membership plan %d", a.channel.name, id)
+    end
     if events.consents(a.user.id) then base.tell(a, "membership", {type = kind, membershipId = id}) end
   end,
 }

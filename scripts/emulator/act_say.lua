@@ -70,12 +70,16 @@ deeds.unsend = {
 
 deeds.edit = {
   what = "change an own text message in a group",
-  fields = {message = "id of an own text message", text = "the new text", emojis = "as in a message", mention = "as in a message"},
+  fields = {message = "id of an own text message", text = "the new text", emojis = "as in a message",
+    mention = "as in a message"},
   fn = function(a)
     local chat, place, entry = own(a)
     if a.kind ~= "group" then base.refuse("chat: messages are edited in groups only") end
-    if entry.message.type ~= "text" then base.refuse("message: only texts are edited, %s is %s", entry.id, entry.message.type) end
-    local made = contents.types.text.fn(a.channel, {text = a.body.text, emojis = a.body.emojis, mention = a.body.mention})
+    if entry.message.type ~= "text" then
+      base.refuse("message: only texts are edited, %s is %s", entry.id, entry.message.type)
+    end
+    local made = contents.types.text.fn(a.channel, {text = a.body.text, emojis = a.body.emojis,
+      mention = a.body.mention})
     entry.edits = math.min((entry.edits or 0) + 1, 7) -- the token before it goes on quoting the message
     made.type, made.id, made.quoteToken = "text", entry.id, ids.quote_token(entry.id, entry.edits)
     made.quotedMessageId = entry.message.quotedMessageId

@@ -3,6 +3,7 @@
 
 local base = require "emulator.act_base"
 local dates = require "emulator.dates"
+local near = require "emulator.near"
 local world = require "emulator.world"
 
 local deeds = {}
@@ -67,12 +68,13 @@ deeds.tap = {
   fn = function(a)
     base.need_open(a)
     local action = a.body.action
-    if type(action) ~= "table" then base.refuse("action: an action object is needed, as {\"type\":\"postback\",\"data\":…}") end
+    if type(action) ~= "table" then
+      base.refuse("action: an action object is needed, as {\"type\":\"postback\",\"data\":…}")
+    end
     action = plain(action)
     local tap = taps[action.type]
     if not tap then
-      base.refuse("action.type: %q is none of message, postback, uri, datetimepicker, richmenuswitch, clipboard, camera, "
-        .. "cameraRoll, location", tostring(action.type))
+      base.refuse("action.type: '%s' is none of %s", tostring(action.type), near.list(taps))
     end
     if action.type == "richmenuswitch" and a.body.richmenu == false then
       base.refuse("action.type: richmenuswitch works in rich menus only")

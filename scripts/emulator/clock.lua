@@ -72,7 +72,8 @@ end
 
 function clock.mode() return frozen and "virtual" or "real" end
 
--- clock.reset([ms]): forget what is due and the offset; for a world that is replaced. A virtual clock goes to ms, if given.
+-- clock.reset([ms]): forget what is due and the offset; for a world that is replaced. A virtual clock goes to ms, if
+-- given.
 function clock.reset(ms)
   due, offset = {}, 0
   if frozen then frozen = ms or line.now() end

@@ -98,7 +98,8 @@ local function medium(m, kind)
     want(upload, "message.mediaId: there is no medium " .. tostring(m.mediaId) .. "; POST it to /_/media first")
     return upload
   end
-  want(type(m.media) == "string", ("message: %s needs its bytes, as \"media\" in base64 or as a \"mediaId\" of POST /_/media")
+  want(type(m.media) == "string",
+    ("message: %s needs its bytes, as \"media\" in base64 or as a \"mediaId\" of POST /_/media")
     :format(kind == "audio" and "an audio" or "a " .. kind))
   local crypto = require "crypto"
   local ok, body = pcall(crypto.from_base64, m.media)
@@ -122,7 +123,8 @@ local function provided(m)
   local external = m.contentProvider
   if external and external.type == "external" then
     want(external.originalContentUrl, "message.contentProvider.originalContentUrl: an external one has an address")
-    return {type = "external", originalContentUrl = external.originalContentUrl, previewImageUrl = external.previewImageUrl}
+    return {type = "external", originalContentUrl = external.originalContentUrl,
+      previewImageUrl = external.previewImageUrl}
   end
 end
 

@@ -1,5 +1,6 @@
--- The controls below /_/: rows of method, path, what it does and its fields, and what checks all of them. JSON in and out.
--- GET /_/ lists them. They are for the page and for tests on this machine; no web page from elsewhere may use them.
+-- The controls below /_/: rows of method, path, what it does and its fields, and what checks all of them. JSON in and
+-- out. GET /_/ lists them. They are for the page and for tests on this machine; no web page from elsewhere may use
+-- them.
 
 local errors = require "emulator.errors"
 local json = require "json"
@@ -27,18 +28,19 @@ local function host_name(host)
 end
 
 local function is_loopback(name)
-  return name == "localhost" or name:find("%.localhost$") ~= nil or name == "::1" or name:find("^127%.%d+%.%d+%.%d+$") ~= nil
+  return name == "localhost" or name:find("%.localhost$") ~= nil or name == "::1"
+    or name:find("^127%.%d+%.%d+%.%d+$") ~= nil
 end
 
--- control.guard(request) → nil, or why it is refused. A page of another site reaches us with its own Origin, or, when it
--- made its name point here, with a foreign Host.
+-- control.guard(request) → nil, or why it is refused. A page of another site reaches us with its own Origin, or, when
+-- it made its name point here, with a foreign Host.
 function control.guard(request)
   local headers = request.headers
   local host = (headers.host or ""):lower()
   local name = host_name(host)
   if not is_loopback(name) and not hosts[name] then
-    return ("host '%s' is refused: only names of this machine's loopback are served here; open http://localhost or give --listen")
-      :format(host)
+    return ("host '%s' is refused: only names of this machine's loopback are served here; open http://localhost, "
+      .. "or give --listen"):format(host)
   end
   local origin = headers.origin
   if origin and origin:lower():gsub("^https?://", "") ~= host then
@@ -66,7 +68,8 @@ local IS = {
   list = function(v) return type(v) == "table" and (v[1] ~= nil or next(v) == nil) end,
   any = function() return true end,
 }
-local A = {string = "a text", integer = "a whole number", number = "a number", boolean = "true or false", object = "an object",
+local A = {string = "a text", integer = "a whole number", number = "a number", boolean = "true or false",
+  object = "an object",
   list = "a list", any = "a value"}
 
 local function check(row, given)

@@ -19,7 +19,9 @@ local function chat_of(key)
   local chat = world.state.chats[key]
   if chat then return chat, key end
   local channel, user = key:match("^(.+):([^:]+)$")
-  if base.gathering(key) or channel and world.state.channels[channel] and world.state.users[user] then return nil, key end
+  if base.gathering(key) or channel and world.state.channels[channel] and world.state.users[user] then
+    return nil, key
+  end
   not_found("there is no chat %s", key)
 end
 
@@ -52,7 +54,8 @@ end
 
 -- What people and bots send is never run as part of this page, whatever it claims to be.
 local function harmless(kind)
-  local headers = {["content-type"] = kind, ["x-content-type-options"] = "nosniff", ["cache-control"] = "private, max-age=300",
+  local headers = {["content-type"] = kind, ["x-content-type-options"] = "nosniff",
+    ["cache-control"] = "private, max-age=300",
     ["content-security-policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'; media-src 'self'"}
   if not kind:find("^image/") and not kind:find("^video/") and not kind:find("^audio/") then
     headers["content-disposition"] = "attachment"
@@ -100,7 +103,8 @@ end
 
 return {
   {method = "POST", path = "/_/act", open = true, what = "act as a person: see deeds, below",
-    fields = {as = "string: id or name of the person", chat = "string: key of the chat; the one with the account unless said",
+    fields = {as = "string: id or name of the person",
+      chat = "string: key of the chat; the one with the account unless said",
       channel = "any: id of the channel, where there are several", ["do"] = "string!: the deed"},
     fn = function(given)
       local seq = feed.last()

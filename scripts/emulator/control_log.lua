@@ -49,7 +49,8 @@ local function wait(given)
   local function fits(item)
     return (not given.kind or item.kind == given.kind) and (not given.chat or item.chat == given.chat)
       and (not given.from or side(item) == given.from) and (not given.operation or item.operation == given.operation)
-      and (not given.type or item.type == given.type) and (not given.event or item.event == given.event or item.id == given.event)
+      and (not given.type or item.type == given.type) and (not given.event or item.event == given.event
+        or item.id == given.event)
   end
   if given.from and given.from ~= "bot" and given.from ~= "user" then errors.raise(400, "from: bot or user") end
   local seconds = math.max(0, math.min(given.timeout or 10, 120))
@@ -90,7 +91,8 @@ end
 local function short(record)
   local attempt = record.attempts[#record.attempts]
   return {id = record.id, type = record.event.type, channel = record.channel, chat = record.chat,
-    time = record.event.timestamp, state = record.state, attempts = #record.attempts, status = attempt and attempt.status,
+    time = record.event.timestamp, state = record.state, attempts = #record.attempts,
+      status = attempt and attempt.status,
     ms = attempt and attempt.ms, error = attempt and attempt.error, nextTry = record.next_try}
 end
 
@@ -105,7 +107,8 @@ local function event(_, params)
   local record = record_of(params.id)
   return {event = record.event, body = record.body, signature = record.signature, state = record.state,
     attempts = json.array(record.attempts), replyToken = token_of(record), calls = json.array(record.calls),
-    news = next(record.news) and record.news or nil, chat = record.chat, channel = record.channel, nextTry = record.next_try}
+    news = next(record.news) and record.news or nil, chat = record.chat, channel = record.channel,
+      nextTry = record.next_try}
 end
 
 local function copy(value)
@@ -129,9 +132,10 @@ local function again(_, params)
   return {id = made.webhookEventId, events = {made.webhookEventId}}
 end
 
-local FAULT = {operation = "string: name of an operation, * for each, or webhook", nth = "integer: the first one it meets, 1",
-  times = "integer: how many it meets, 1; 0 for all", ["do"] = "string: status, delay, drop; of webhooks also duplicate, "
-  .. "reorder, redeliver, garble", status = "integer: 400 to 599", body = "any: of the answer", ms = "integer: of a delay",
+local FAULT = {operation = "string: name of an operation, * for each, or webhook",
+  nth = "integer: the first one it meets, 1", times = "integer: how many it meets, 1; 0 for all",
+  ["do"] = "string: status, delay, drop; of webhooks also duplicate, reorder, redeliver, garble",
+  status = "integer: 400 to 599", body = "any: of the answer", ms = "integer: of a delay",
   fault = "string: all in one text, as on the command line: push_message:2=429"}
 
 local function add_fault(given)
@@ -145,7 +149,8 @@ return {
     fields = {since = "integer: number of an item; starts with what is kept after it"}, fn = stream},
   {method = "GET", path = "/_/wait", what = "the next item that fits, 408 when there is none in time",
     fields = {kind = "string: message, change, loading, call, event, delivery, world, clock, fault, news",
-      since = "integer: newer than that item; than now unless said", chat = "string: key of the chat", from = "string: bot or user",
+      since = "integer: newer than that item; than now unless said", chat = "string: key of the chat",
+      from = "string: bot or user",
       operation = "string: of a call", type = "string: of an event", event = "string: webhookEventId",
       timeout = "number: seconds, 10"}, fn = wait},
   {method = "GET", path = "/_/calls", what = "calls of the API, newest first",
@@ -156,17 +161,23 @@ return {
     fields = {limit = "integer: at most, 50", chat = "string: key of the chat"},
     fn = function(given)
       local list = json.array()
-      for i, record in ipairs(records.latest(math.min(given.limit or 50, 1000), given.chat)) do list[i] = short(record) end
+      for i, record in ipairs(records.latest(math.min(given.limit or 50, 1000), given.chat)) do
+        list[i] = short(record)
+      end
       return {events = list}
     end},
-  {method = "GET", path = "/_/events/:id", what = "one event: as sent, attempts, reply token, calls, news of the bot", fn = event},
-  {method = "POST", path = "/_/events/:id/redeliver", what = "the same event once more, as a redelivery", fn = function(_, params)
+  {method = "GET", path = "/_/events/:id",
+    what = "one event: as sent, attempts, reply token, calls, news of the bot", fn = event},
+  {method = "POST", path = "/_/events/:id/redeliver", what = "the same event once more, as a redelivery",
+    fn = function(_, params)
     local record = record_of(params.id)
     deliver.redeliver(record)
     return {id = record.id, events = {record.id}}
   end},
-  {method = "POST", path = "/_/events/:id/again", what = "the same content as a new event, with a fresh reply token", fn = again},
-  {method = "GET", path = "/_/faults", what = "failures asked for", fn = function() return {faults = json.array(faults.list())} end},
+  {method = "POST", path = "/_/events/:id/again", what = "the same content as a new event, with a fresh reply token",
+    fn = again},
+  {method = "GET", path = "/_/faults", what = "failures asked for",
+    fn = function() return {faults = json.array(faults.list())} end},
   {method = "POST", path = "/_/faults", what = "ask for a failure", fields = FAULT, fn = add_fault},
   {method = "DELETE", path = "/_/faults", what = "no failures any more", fn = function() faults.remove() end},
   {method = "DELETE", path = "/_/faults/:id", what = "one of them no more", fn = function(_, params)

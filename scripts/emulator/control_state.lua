@@ -26,7 +26,9 @@ end
 local function load_world(_, _, request)
   local text = request.body or ""
   local kind = (request.headers["content-type"] or ""):match("^[^;%s]+") or ""
-  if text == "" then refuse("the body is empty; send a world as JSON of /_/save, or as Lua with content-type text/x-lua") end
+  if text == "" then
+    refuse("the body is empty; send a world as JSON of /_/save, or as Lua with content-type text/x-lua")
+  end
   if kind:find("lua", 1, true) then
     worlds.make(function() world_file.fill(text, "world.lua") end)
   else
@@ -41,9 +43,11 @@ local JSON_TYPE = {["content-type"] = "application/json; charset=utf-8", ["cache
 return {
   {method = "GET", path = "/_/clock", what = "the emulator's time", fn = show_clock},
   {method = "POST", path = "/_/clock", what = "let time pass, or make it stand still",
-    fields = {mode = "string: real or virtual", advance = "integer: ms to go ahead", set = "integer: ms since 1970 to go to"},
+    fields = {mode = "string: real or virtual", advance = "integer: ms to go ahead",
+      set = "integer: ms since 1970 to go to"},
     fn = set_clock},
-  {method = "POST", path = "/_/snapshot", what = "keep the world as it is", fn = function() return {id = worlds.snapshot()} end},
+  {method = "POST", path = "/_/snapshot", what = "keep the world as it is",
+    fn = function() return {id = worlds.snapshot()} end},
   {method = "POST", path = "/_/restore", what = "the world as it was", fields = {id = "string!: of the snapshot"},
     fn = function(given)
       worlds.restore(given.id)
@@ -56,7 +60,8 @@ return {
   {method = "GET", path = "/_/save", what = "the world as JSON, to be loaded again", fn = function()
     return 200, world_file.writer(), JSON_TYPE
   end},
-  {method = "POST", path = "/_/load", raw = true, what = "another world: JSON of /_/save, or Lua with content-type text/x-lua",
+  {method = "POST", path = "/_/load", raw = true,
+    what = "another world: JSON of /_/save, or Lua with content-type text/x-lua",
     fn = load_world},
   {method = "GET", path = "/_/tests/:id", what = "an event and what the bot answered, as a test",
     fields = {as = "string: lua, python or curl; lua unless said"},

@@ -93,7 +93,8 @@ local function find(set, id, what)
   return world.state[set][id] or errors.raise(404, ("there is no %s %s"):format(what, tostring(id)))
 end
 
-local USER_FIELDS = {name = "string: shown name", picture = "string: address of a picture", status = "string: status message",
+local USER_FIELDS = {name = "string: shown name", picture = "string: address of a picture",
+  status = "string: status message",
   language = "string: as \"ja\"", consent = "boolean: known to accounts in groups; true unless said"}
 
 local function change(thing, given, fields)
@@ -132,7 +133,8 @@ end
 local rows = {
   {method = "GET", path = "/_/world", what = "channels, people, groups, chats, faults, time", fn = overview},
   {method = "GET", path = "/_/users", what = "people, by a part of their name",
-    fields = {search = "string: part of a name, or an id", start = "integer: how many to skip", limit = "integer: at most, 200"},
+    fields = {search = "string: part of a name, or an id", start = "integer: how many to skip",
+      limit = "integer: at most, 200"},
     fn = function(given)
       local shown, total = some_users(given.search, given.start or 0, math.min(given.limit or SHOWN, 1000))
       return {users = shown, total = total}
@@ -188,7 +190,8 @@ local function gathering_rows(kind, letter)
     world.state[set][params.id] = nil
     changed(kind, params.id)
   end
-  local new = with(GATHERING_FIELDS, {id = "string: " .. letter .. " and 32 hexadecimal digits", members = "list: ids of users",
+  local new = with(GATHERING_FIELDS, {id = "string: " .. letter .. " and 32 hexadecimal digits",
+    members = "list: ids of users",
     channel = "any: id of the channel whose account is in it already"})
   return {
     {method = "POST", path = path, what = "a new " .. kind, fields = new, fn = add},
@@ -206,7 +209,8 @@ local CLASSES = {unverified = true, verified = true, premium = true}
 local ESCAPES = {raw = true, ascii = true, alternate = true}
 
 -- Field of the control → field of the channel.
-local CHANNEL = {name = "name", picture = "picture", class = "class", partner = "partner", module = "module", country = "country",
+local CHANNEL = {name = "name", picture = "picture", class = "class", partner = "partner", module = "module",
+  country = "country",
   chatMode = "chat_mode", readMode = "read_mode", join = "join", basicId = "basic_id", premiumId = "premium_id",
   secret = "secret"}
 local CHANNEL_FIELDS = {name = "string: of the account", picture = "string: address of a picture",
@@ -220,7 +224,9 @@ local HOOK = {endpoint = "string", active = "boolean", redelivery = "boolean", e
   statistics = "boolean"}
 
 local function one_of(field, value, set)
-  if value ~= nil and not set[value] then base.refuse("%s: '%s' is none of %s", field, tostring(value), near.list(set)) end
+  if value ~= nil and not set[value] then
+    base.refuse("%s: '%s' is none of %s", field, tostring(value), near.list(set))
+  end
 end
 
 local function check_channel(given)
@@ -266,7 +272,9 @@ rows[#rows + 1] = {method = "POST", path = "/_/channels", what = "a new channel,
   fields = with(CHANNEL_FIELDS, {id = "any: digits", token = "string: its long-lived access token"}),
   fn = function(given)
     if given.id ~= nil and not tostring(given.id):find("^%d+$") then base.refuse("id: digits are needed") end
-    if given.id and world.state.channels[tostring(given.id)] then base.refuse("id: channel %s exists already", given.id) end
+    if given.id and world.state.channels[tostring(given.id)] then
+      base.refuse("id: channel %s exists already", given.id)
+    end
     check_channel(given)
     return apply(people.add_channel{id = given.id, name = given.name, token = given.token}, given)
   end}

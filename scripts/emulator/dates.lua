@@ -36,11 +36,14 @@ local function limit(action, name)
   return type(value) == "string" and value:gsub("t", "T") or nil
 end
 
--- dates.params(action, given) → the params of the postback: given, checked against the picker; without given, its initial.
+-- dates.params(action, given) → the params of the postback: given, checked against the picker; without given, its
+-- initial.
 function dates.params(action, given)
   local mode = MODES[action.mode]
   if not mode then refuse("action.mode: %q is none of date, time, datetime", tostring(action.mode)) end
-  if given ~= nil and type(given) ~= "table" then refuse("params: an object is needed, as {\"%s\":\"%s\"}", action.mode, mode[1]) end
+  if given ~= nil and type(given) ~= "table" then
+    refuse("params: an object is needed, as {\"%s\":\"%s\"}", action.mode, mode[1])
+  end
   local value = given and given[action.mode] or not given and limit(action, "initial")
   if type(value) ~= "string" or not mode[2](value) then
     refuse("params.%s: %s is needed, in the form %s", action.mode, "a " .. action.mode, mode[1])

@@ -18,8 +18,8 @@ local SECONDS = 2      -- the platform waits so long for an answer
 local AT_ONCE = 16     -- chats that are sent for at the same time
 local TOGETHER = 100   -- events in one request, where the channel wants them together
 
--- Delays of redeliveries in ms, each counted from the attempt before. LINE does not publish its own; these let a test of
--- minutes see several and end within the life of a reply token.
+-- Delays of redeliveries in ms, each counted from the attempt before. LINE does not publish its own; these let a test
+-- of minutes see several and end within the life of a reply token.
 deliver.schedule = {1000, 5000, 30000, 120000, 600000}
 
 local queues = {}      -- key → {key=, items=}, those that have something to send
@@ -233,14 +233,15 @@ end
 -- deliver.idle(): whether nothing is on its way (what is held or due later is not).
 function deliver.idle() return next(queues) == nil end
 
--- deliver.test(channel, endpoint): the call without events that says whether somebody is there. Waits. The answer is that
--- of https://developers.line.biz/en/reference/messaging-api/#test-webhook-endpoint
+-- deliver.test(channel, endpoint): the call without events that says whether somebody is there. Waits. The answer is
+-- that of https://developers.line.biz/en/reference/messaging-api/#test-webhook-endpoint
 function deliver.test(channel, endpoint)
   local body = wire.encode({destination = channel.bot, events = {}})
   local result = post(endpoint, body, deliver.signature(channel.secret, body))
   return {success = result.ok, timestamp = statistics.time(clock.now()),
     statusCode = result.status or 0, reason = result.ok and "OK" or result.reason:upper(),
-    detail = result.ok and tostring(result.status) or (result.status and result.detail or result.detail .. ": " .. endpoint)}
+    detail = result.ok and tostring(result.status) or (result.status and result.detail or result.detail .. ": "
+      .. endpoint)}
 end
 
 -- deliver.reset(): forget what is on its way; for a world that is replaced.

@@ -43,8 +43,8 @@ local function consents(user)
 end
 events.consents = consents
 
--- events.source(chat, user, named) → the source: the person of a one-to-one chat, or the group, with the person if named
--- and agreed.
+-- events.source(chat, user, named) → the source: the person of a one-to-one chat, or the group, with the person if
+-- named and agreed.
 function events.source(chat, user, named)
   if chat.type == "user" then return {type = "user", userId = chat.id} end
   return world.source(chat, named and consents(user) and user or nil)
@@ -85,15 +85,20 @@ end
 -- events.complete(channel, chat, user, event): an event object that somebody wrote, with what is missing filled in. A
 -- replyToken of false, or a source of false, stays away.
 function events.complete(channel, chat, user, event)
-  if type(event.type) ~= "string" then errors.raise(400, "event.type: a text is needed, as \"message\" or \"things\"") end
+  if type(event.type) ~= "string" then
+    errors.raise(400, "event.type: a text is needed, as \"message\" or \"things\"")
+  end
   local reply -- nil: by the rule of its type
   if event.replyToken ~= nil then reply = false end
-  local made = events.new(channel, event.type, {chat = chat, user = user, timestamp = event.timestamp, mode = event.mode,
+  local made = events.new(channel, event.type, {chat = chat, user = user, timestamp = event.timestamp,
+    mode = event.mode,
     source = event.source, reply = reply})
   for name, value in pairs(event) do
     if value ~= false then made[name] = value end
   end
-  if made.type == "message" and type(made.message) == "table" and not made.message.id then made.message.id = ids.message() end
+  if made.type == "message" and type(made.message) == "table" and not made.message.id then
+    made.message.id = ids.message()
+  end
   return made
 end
 

@@ -1,5 +1,5 @@
--- Failures on demand: the n-th call of an operation fails, is slow or breaks off; the n-th webhook comes twice, late, in the
--- wrong order, again, with a wrong signature, or not at all.
+-- Failures on demand: the n-th call of an operation fails, is slow or breaks off; the n-th webhook comes twice, late,
+-- in the wrong order, again, with a wrong signature, or not at all.
 
 local errors = require "emulator.errors"
 local feed = require "emulator.feed"
@@ -44,7 +44,9 @@ local function refuse(text, ...)
 end
 
 local function check_operation(name)
-  if type(name) ~= "string" then refuse('operation: the name of an operation is needed, as "push_message", or "*", or "webhook"') end
+  if type(name) ~= "string" then
+    refuse('operation: the name of an operation is needed, as "push_message", or "*", or "webhook"')
+  end
   if name == "*" or name == "webhook" then return end
   local routes = require "emulator.routes"
   if routes.row(name) then return end
@@ -55,15 +57,20 @@ local function check_operation(name)
 end
 
 local function check_number(name, value, least)
-  if math.type(value) ~= "integer" or value < least then refuse("%s: a whole number from %d on is needed", name, least) end
+  if math.type(value) ~= "integer" or value < least then
+    refuse("%s: a whole number from %d on is needed", name, least)
+  end
 end
 
--- faults.add(fields) → the fault, with its id. fields: operation, nth (1), times (1; 0: for ever), do, status, body, ms.
+-- faults.add(fields) → the fault, with its id. fields: operation, nth (1), times (1; 0: for ever), do, status, body,
+-- ms.
 function faults.add(fields)
   local fault = {operation = fields.operation, nth = fields.nth or 1, times = fields.times or 1, ["do"] = fields["do"],
     status = fields.status, body = fields.body, ms = fields.ms, seen = 0, hits = 0}
   for name in pairs(fields) do
-    if fault[name] == nil or name == "seen" or name == "hits" then refuse("%s: a fault has no such field", tostring(name)) end
+    if fault[name] == nil or name == "seen" or name == "hits" then
+      refuse("%s: a fault has no such field", tostring(name))
+    end
   end
   check_operation(fault.operation)
   local kind = KINDS[fault["do"]]
@@ -86,11 +93,13 @@ function faults.add(fields)
   return fault
 end
 
--- faults.parse(text) → fields: OPERATION[:N[xTIMES]]=WHAT, where WHAT is a status, or a word of `do`, with :ms behind delay.
--- N "*" is each one. "push_message:2=429", "webhook:1=duplicate", "*:*=delay:1500".
+-- faults.parse(text) → fields: OPERATION[:N[xTIMES]]=WHAT, where WHAT is a status, or a word of `do`, with :ms behind
+-- delay. N "*" is each one. "push_message:2=429", "webhook:1=duplicate", "*:*=delay:1500".
 function faults.parse(text)
   local target, what = text:match("^([^=]+)=([^=]+)$")
-  if not target then refuse("fault '%s': write OPERATION:N=WHAT, as in push_message:2=429 or webhook:1=duplicate", text) end
+  if not target then
+    refuse("fault '%s': write OPERATION:N=WHAT, as in push_message:2=429 or webhook:1=duplicate", text)
+  end
   local operation, nth = target:match("^([^:]+):(.+)$")
   operation = operation or target
   local fields = {operation = operation}
@@ -99,7 +108,9 @@ function faults.parse(text)
   elseif nth then
     local n, times = nth:match("^(%d+)x(%d+)$")
     n = n or nth:match("^(%d+)$")
-    if not n then refuse("fault '%s': '%s' is no number of a call, as in push_message:2=429 or push_message:2x3=429", text, nth) end
+    if not n then
+      refuse("fault '%s': '%s' is no number of a call, as in push_message:2=429 or push_message:2x3=429", text, nth)
+    end
     fields.nth, fields.times = math.tointeger(tonumber(n)), times and math.tointeger(tonumber(times)) or 1
   end
   local word, argument = what:match("^(%l+):?(%d*)$")
@@ -115,8 +126,8 @@ function faults.parse(text)
       fields[name] = math.tointeger(tonumber(argument))
     end
   else
-    refuse("fault '%s': '%s' is neither a status from 400 to 599 nor delay:MS, drop, duplicate, reorder, redeliver, garble",
-      text, what)
+    refuse("fault '%s': '%s' is neither a status from 400 to 599 nor delay:MS, drop, duplicate, reorder, "
+      .. "redeliver, garble", text, what)
   end
   return fields
 end

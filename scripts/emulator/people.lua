@@ -1,4 +1,5 @@
--- Making and showing what a world is made of: users, groups, rooms, channels. For the controls, the seed and world files.
+-- Making and showing what a world is made of: users, groups, rooms, channels. For the controls, the seed and world
+-- files.
 
 local clock = require "emulator.clock"
 local ids = require "emulator.ids"
@@ -34,7 +35,8 @@ function people.add_channel(given)
   local id = given.id and tostring(given.id) or tostring(2000000000 + number)
   local hook = given.webhook or {}
   local channel = {
-    id = id, n = number, name = given.name or "Bot", secret = given.secret or ids.hex(32), bot = given.bot or ids.user(),
+    id = id, n = number, name = given.name or "Bot", secret = given.secret or ids.hex(32),
+      bot = given.bot or ids.user(),
     basic_id = given.basic_id or ("@" .. ids.hex(8)), premium_id = given.premium_id, picture = given.picture,
     class = given.class or "verified", partner = given.partner or false, module = given.module or false,
     country = given.country or "JP", chat_mode = given.chat_mode or "bot", read_mode = given.read_mode or "auto",
@@ -76,7 +78,8 @@ function people.show_gathering(it)
     if x ~= y then return x < y end
     return a < b
   end)
-  return {id = it.id, name = it.name, picture = it.picture, members = require("json").array(members), channel = it.channel}
+  return {id = it.id, name = it.name, picture = it.picture, members = require("json").array(members),
+    channel = it.channel}
 end
 
 -- people.token_of(channel) → a long-lived token of it.

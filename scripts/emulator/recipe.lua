@@ -20,7 +20,9 @@ local function deed_of(record)
   if kind == "message" then
     deed["do"], deed.message = "message", {}
     for name, value in pairs(event.message) do deed.message[name] = value end
-    for _, name in ipairs{"id", "quoteToken", "markAsReadToken", "quotedMessageId", "imageSet"} do deed.message[name] = nil end
+    for _, name in ipairs{"id", "quoteToken", "markAsReadToken", "quotedMessageId", "imageSet"} do
+      deed.message[name] = nil
+    end
     local kept = world.state.media[event.message.id]
     if kept then
       deed.message.contentProvider = nil
@@ -35,7 +37,9 @@ local function deed_of(record)
   else
     deed["do"], deed.event = "event", {}
     for name, value in pairs(event) do deed.event[name] = value end
-    for _, name in ipairs{"webhookEventId", "replyToken", "timestamp", "deliveryContext", "mode"} do deed.event[name] = nil end
+    for _, name in ipairs{"webhookEventId", "replyToken", "timestamp", "deliveryContext", "mode"} do
+      deed.event[name] = nil
+    end
   end
   return deed
 end

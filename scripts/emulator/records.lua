@@ -1,5 +1,5 @@
--- What became of each webhook event: how it was sent, what the bot answered, which calls and news belong to it. The last
--- ones are kept; they are no part of the world, so a snapshot does not hold them.
+-- What became of each webhook event: how it was sent, what the bot answered, which calls and news belong to it. The
+-- last ones are kept; they are no part of the world, so a snapshot does not hold them.
 
 local feed = require "emulator.feed"
 
@@ -63,7 +63,9 @@ function records.news(item)
   if not record then return false end
   if item.what == "call" and item.request_id then records.call(item.event, item.request_id) end
   if item.what == "handled" then
-    for _, name in ipairs{"generation", "handler", "where", "ms", "outcome", "error"} do record.news[name] = item[name] end
+    for _, name in ipairs{"generation", "handler", "where", "ms", "outcome", "error"} do
+      record.news[name] = item[name]
+    end
   end
   return true
 end

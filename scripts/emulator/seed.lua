@@ -18,7 +18,8 @@ seed.group = {id = "C0000000000000000000000000000d004", name = "Lunch 🍜"}
 function seed.fill(settings)
   local given = settings or {}
   local channel = people.add_channel{
-    id = given.channel_id or seed.channel.id, name = given.bot_name or "Bot", secret = given.secret, token = given.token,
+    id = given.channel_id or seed.channel.id, name = given.bot_name or "Bot", secret = given.secret,
+      token = given.token,
     bot = seed.channel.bot, basic_id = seed.channel.basic_id, join = true, webhook = {endpoint = given.webhook},
   }
   local ids = {}

@@ -8,10 +8,12 @@ local wire = {}
 -- Members of the request, of events, of messages, of sources; what is not listed comes behind the payload, by name.
 local ORDER = {
   "destination", "events",
-  "type", "id", "quoteToken", "markAsReadToken", "index", "length", "total", "productId", "emojiId", "text", "emojis", "mention",
+  "type", "id", "quoteToken", "markAsReadToken", "index", "length", "total", "productId", "emojiId", "text",
+    "emojis", "mention",
   "quotedMessageId", "packageId", "stickerId", "stickerResourceType", "title", "address", "latitude", "longitude",
   "fileName", "fileSize", "duration", "contentProvider", "imageSet", "data", "params", "hwid", "dm", "result", "nonce",
-  "message", "postback", "unsend", "follow", "joined", "left", "videoPlayComplete", "beacon", "link", "membership", "module",
+  "message", "postback", "unsend", "follow", "joined", "left", "videoPlayComplete", "beacon", "link", "membership",
+    "module",
   "chatControl", "delivery", false,
   "webhookEventId", "deliveryContext", "timestamp", "source", "replyToken", "mode",
   "groupId", "roomId", "userId", "isSelf",

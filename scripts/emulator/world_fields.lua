@@ -7,36 +7,47 @@ local world_fields = {}
 local ANY = {any = true}
 local TEXT, NUMBER, INTEGER, BOOLEAN = {"string"}, {"number"}, {"integer"}, {"boolean"}
 
-local function id(letter) return {"string", like = "^" .. letter .. "%x+$", size = 33, form = letter .. " and 32 hexadecimal digits"} end
+local function id(letter)
+  return {"string", like = "^" .. letter .. "%x+$", size = 33, form = letter .. " and 32 hexadecimal digits"}
+end
 local function one_of(...)
   local set = {}
   for _, name in ipairs{...} do set[name] = true end
   return {"string", set = set}
 end
 
-local WEBHOOK = {"string", "table", fields = {endpoint = TEXT, active = BOOLEAN, redelivery = BOOLEAN, together = BOOLEAN,
+local WEBHOOK = {"string", "table", fields = {endpoint = TEXT, active = BOOLEAN, redelivery = BOOLEAN,
+  together = BOOLEAN,
   statistics = BOOLEAN, escapes = one_of("raw", "ascii", "alternate")}}
 local QUOTA = {"integer", "table", fields = {type = one_of("none", "limited"), value = INTEGER}}
 
 -- name → {types …, fields = of a table, list = each part's fields, needed = true}
 local WORLD = {
   seed = INTEGER,
-  channels = {"table", list = {id = {"string", "integer"}, name = TEXT, secret = TEXT, token = TEXT, bot = id("U"), basicId = TEXT,
-    premiumId = TEXT, picture = TEXT, class = one_of("unverified", "verified", "premium"), partner = BOOLEAN, module = BOOLEAN,
-    country = TEXT, chatMode = one_of("chat", "bot"), readMode = one_of("auto", "manual"), join = BOOLEAN, webhook = WEBHOOK,
+  channels = {"table", list = {id = {"string", "integer"}, name = TEXT, secret = TEXT, token = TEXT, bot = id("U"),
+    basicId = TEXT,
+    premiumId = TEXT, picture = TEXT, class = one_of("unverified", "verified", "premium"), partner = BOOLEAN,
+      module = BOOLEAN,
+    country = TEXT, chatMode = one_of("chat", "bot"), readMode = one_of("auto", "manual"), join = BOOLEAN,
+      webhook = WEBHOOK,
     quota = QUOTA, used = INTEGER}},
-  users = {"table", list = {id = id("U"), name = {"string", needed = true}, picture = TEXT, status = TEXT, language = TEXT,
+  users = {"table", list = {id = id("U"), name = {"string", needed = true}, picture = TEXT, status = TEXT,
+    language = TEXT,
     consent = BOOLEAN, friend = {"boolean", "string", "table"}}},
   groups = {"table", list = {id = id("C"), name = {"string", needed = true}, picture = TEXT, members = {"table"},
     bot = {"boolean", "string"}}},
   rooms = {"table", list = {id = id("R"), members = {"table"}, bot = {"boolean", "string"}}},
-  history = {"table", list = {chat = {"string", needed = true}, channel = TEXT, from = TEXT, text = TEXT, message = {"table"},
+  history = {"table", list = {chat = {"string", needed = true}, channel = TEXT, from = TEXT, text = TEXT,
+    message = {"table"},
     at = NUMBER}},
   coupons = {"table", list = ANY},
-  memberships = {"table", list = ANY},
+  memberships = {"table", list = {membershipId = {"integer", needed = true}, title = {"string", needed = true},
+    description = TEXT, benefits = {"table"}, price = NUMBER, currency = one_of("JPY", "TWD", "THB"),
+    memberLimit = INTEGER, isInAppPurchase = BOOLEAN, isPublished = BOOLEAN, members = {"table"}, channel = TEXT}},
 }
 
-local A = {string = "a text", integer = "a whole number", number = "a number", boolean = "true or false", table = "a table"}
+local A = {string = "a text", integer = "a whole number", number = "a number", boolean = "true or false",
+  table = "a table"}
 
 local function is(value, kind)
   if kind == "integer" then return math.type(value) == "integer" end
@@ -52,7 +63,8 @@ local function check_value(value, spec, path, name, fail)
     wanted[#wanted + 1] = A[kind]
   end
   if not fits then
-    return fail(path, name, ("%s is needed, this is %s"):format(table.concat(wanted, " or "), A[type(value)] or "a " .. type(value)))
+    return fail(path, name, ("%s is needed, this is %s"):format(table.concat(wanted, " or "),
+      A[type(value)] or "a " .. type(value)))
   end
   if spec.set and not spec.set[value] then
     return fail(path, name, ("'%s' is none of %s"):format(value, near.list(spec.set)))
@@ -68,7 +80,9 @@ local function check_value(value, spec, path, name, fail)
         return fail(path .. "." .. tostring(key), tostring(key), "a list is needed: {{…}, {…}}")
       end
       local at = ("%s[%d]"):format(path, key)
-      if type(part) ~= "table" then return fail(at, name, "a table is needed, this is " .. (A[type(part)] or type(part))) end
+      if type(part) ~= "table" then
+        return fail(at, name, "a table is needed, this is " .. (A[type(part)] or type(part)))
+      end
       if not spec.list.any then check_fields(part, spec.list, at, fail) end
     end
   end

@@ -14,10 +14,12 @@ local world_file = {}
 
 -- What a world file may use: enough to make a hundred thousand users in a loop, nothing that reaches out.
 local function environment()
-  return {ipairs = ipairs, pairs = pairs, next = next, select = select, tonumber = tonumber, tostring = tostring, type = type,
+  return {ipairs = ipairs, pairs = pairs, next = next, select = select, tonumber = tonumber, tostring = tostring,
+    type = type,
     error = error, assert = assert, unpack = table.unpack,
     string = {format = string.format, rep = string.rep, sub = string.sub, upper = string.upper, lower = string.lower,
-      byte = string.byte, char = string.char, len = string.len, gsub = string.gsub, match = string.match, find = string.find},
+      byte = string.byte, char = string.char, len = string.len, gsub = string.gsub, match = string.match,
+        find = string.find},
     table = {insert = table.insert, concat = table.concat, sort = table.sort, unpack = table.unpack, pack = table.pack,
       remove = table.remove},
     math = {floor = math.floor, ceil = math.ceil, min = math.min, max = math.max, abs = math.abs, huge = math.huge,
@@ -41,6 +43,14 @@ end
 
 local function refuse(text, ...) errors.raise(400, text:format(...)) end
 
+local reading -- {text=, name=} of the file, for messages
+
+-- What is wrong with a field: file and line, path in the table, what.
+local function mistake(path, field, said)
+  local at = field and line_of(reading.text, field)
+  refuse("%s%s: %s: %s", reading.name, at and ":" .. at or "", path, said)
+end
+
 -- world_file.read(text, name) → the table the file returns, checked. Raises a refusal that names file, line and field.
 -- A file that runs without end is ended by the limit that every task has.
 function world_file.read(text, name)
@@ -48,18 +58,18 @@ function world_file.read(text, name)
   if not chunk then refuse("%s", e) end
   local ok, made = pcall(chunk)
   if not ok then refuse("%s", tostring(made)) end
-  if type(made) ~= "table" then refuse("%s: it returns %s, not a table: return {channels = {…}, users = {…}}", name, type(made)) end
-  fields.check(made, function(path, field, said)
-    local at = field and line_of(text, field)
-    refuse("%s%s: %s: %s", name, at and ":" .. at or "", path, said)
-  end)
+  if type(made) ~= "table" then
+    refuse("%s: it returns %s, not a table: return {channels = {…}, users = {…}}", name, type(made))
+  end
+  reading = {text = text, name = name}
+  fields.check(made, mistake)
   return made
 end
 
 -- ---- from the table to the state ----
 
 local function fail(path, text, ...)
-  refuse("%s: %s", path, text:format(...))
+  mistake(path, path:match("([%a_][%w_]*)[^%a]*$"), text:format(...))
 end
 
 -- Names and ids that a file may use for people: id, or a name only one has.
@@ -97,7 +107,8 @@ local function add_channels(made, settings)
     local channel = people.add_channel{
       id = own.channel_id or given.id, name = own.bot_name or given.name, secret = own.secret or given.secret,
       token = own.token or given.token, bot = given.bot, basic_id = given.basicId, premium_id = given.premiumId,
-      picture = given.picture, class = given.class, partner = given.partner, module = given.module, country = given.country,
+      picture = given.picture, class = given.class, partner = given.partner, module = given.module,
+        country = given.country,
       chat_mode = given.chatMode, read_mode = given.readMode, join = given.join ~= false, quota = quota,
       webhook = {endpoint = own.webhook or hook.endpoint, active = hook.active, redelivery = hook.redelivery,
         escapes = hook.escapes, together = hook.together, statistics = hook.statistics},
@@ -163,7 +174,8 @@ local function add_history(made, find)
         place = {channel = channel, chat = world.chat(channel, {type = kind, [kind .. "Id"] = it.id})}
       else
         local user = find(given.chat, path .. ".chat")
-        local channel = given.channel and channel_of(given.channel, path .. ".channel") or people.sorted(world.state.channels)[1]
+        local channel = given.channel and channel_of(given.channel,
+          path .. ".channel") or people.sorted(world.state.channels)[1]
         place = {channel = channel, user = user, chat = world.chat(channel, {type = "user", userId = user})}
       end
       known[key] = place
@@ -179,18 +191,42 @@ local function add_history(made, find)
     end
     local id = ids.message()
     if not by_bot then message.id = id end
-    world.add(place.chat, {id = id, time = clock.now() + math.floor((given.at or 0) * 1000), from = author, message = message,
+    world.add(place.chat, {id = id, time = clock.now() + math.floor((given.at or 0) * 1000), from = author,
+      message = message,
       via = by_bot and "push" or nil, event = not by_bot and ids.ulid(clock.now()) or nil, read = by_bot or nil})
   end
 end
 
--- Coupons, plans and the like belong to operations; those say how they are made.
-local function add_rest(made)
-  for _, name in ipairs{"coupons", "memberships"} do
-    for i, given in ipairs(made[name] or {}) do
-      local path = ("%s[%d]"):format(name, i)
-      local channel = given.channel and channel_of(given.channel, path .. ".channel") or people.sorted(world.state.channels)[1]
-      require("emulator.operations." .. name).add(channel, given)
+-- The channel that a part of the file belongs to: the one it names, or the first.
+local function owner(given, path)
+  return given.channel and channel_of(given.channel, path .. ".channel") or people.sorted(world.state.channels)[1]
+end
+
+-- Coupons are made as the API makes them, but may have an id that tests can rely on.
+local function add_coupons(made)
+  local row = require("emulator.routes").row("create_coupon")
+  for i, given in ipairs(made.coupons or {}) do
+    local channel = owner(given, ("coupons[%d]"):format(i))
+    local id = require("emulator.operations.coupons").create_coupon{channel = channel, row = row, body = given}.couponId
+    if given.couponId then
+      channel.coupons[given.couponId], channel.coupons[id] = channel.coupons[id], nil
+    end
+  end
+end
+
+local function add_memberships(made, find)
+  local memberships = require "emulator.operations.memberships"
+  for i, given in ipairs(made.memberships or {}) do
+    local path = ("memberships[%d]"):format(i)
+    local channel = owner(given, path)
+    channel.memberships = channel.memberships or {plans = {}, members = {}}
+    local plan = {}
+    for name, value in pairs(given) do
+      if name ~= "members" and name ~= "channel" then plan[name] = value end
+    end
+    channel.memberships.plans[tostring(given.membershipId)] = plan
+    for k, who in ipairs(given.members or {}) do
+      memberships.change(channel, find(who, ("%s.members[%d]"):format(path, k)), given.membershipId, "joined")
     end
   end
 end
@@ -207,7 +243,8 @@ function world_file.fill(text, name, settings)
   add_gatherings(made, "group", find)
   add_gatherings(made, "room", find)
   add_history(made, find)
-  add_rest(made)
+  add_coupons(made)
+  add_memberships(made, find)
 end
 
 -- ---- JSON ----

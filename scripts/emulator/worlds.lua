@@ -72,7 +72,9 @@ end
 -- worlds.restore(id): the world as it was then, and with a virtual clock its time.
 function worlds.restore(id)
   local kept = snapshots[id]
-  if not kept then errors.raise(404, ("there is no snapshot %s; the last %d are kept"):format(tostring(id), SNAPSHOTS)) end
+  if not kept then
+    errors.raise(404, ("there is no snapshot %s; the last %d are kept"):format(tostring(id), SNAPSHOTS))
+  end
   worlds.replace(copy(kept.state), kept.now)
 end
 

@@ -1,5 +1,6 @@
--- For tests of what people do in the emulator and what the bot is told of it: on top of emulator_kit.lua a real HMAC, a bot
--- that takes webhooks (deeds.bot), the server's half (deeds.routes), and the controls as a test suite would call them.
+-- For tests of what people do in the emulator and what the bot is told of it: on top of emulator_kit.lua a real HMAC,
+-- a bot that takes webhooks (deeds.bot), the server's half (deeds.routes), and the controls as a test suite would
+-- call them.
 
 local kit = require "emulator_kit"
 local json = kit.json
@@ -35,7 +36,8 @@ function deeds.sha256(text)
     local w = {(">" .. ("I4"):rep(16)):unpack(padded, block)}
     for i = 17, 64 do
       local a, b = w[i - 15], w[i - 2]
-      w[i] = (w[i - 16] + (rotate(a, 7) ~ rotate(a, 18) ~ a >> 3) + w[i - 7] + (rotate(b, 17) ~ rotate(b, 19) ~ b >> 10))
+      w[i] = (w[i - 16] + (rotate(a, 7) ~ rotate(a, 18) ~ a >> 3) + w[i - 7] + (rotate(b, 17) ~ rotate(b,
+        19) ~ b >> 10))
         & 0xffffffff
     end
     local a, b, c, d, e, f, g, i = table.unpack(h)
