@@ -64,7 +64,7 @@ local function note(item, attempt)
   attempt.redelivery = item.redelivery or nil
   record.attempts[#record.attempts + 1] = attempt
   if attempt.ok then record.state = "delivered"
-  elseif record.state ~= "delivered" then record.state = attempt.status ~= nil and "failed" or "undelivered" end
+  elseif record.state ~= "delivered" then record.state = attempt.reason and "failed" or "undelivered" end
   feed.put("delivery", {event = record.id, channel = record.channel, chat = record.chat, attempt = #record.attempts,
     ok = attempt.ok, status = attempt.status, ms = attempt.ms, error = attempt.error, redelivery = attempt.redelivery})
 end

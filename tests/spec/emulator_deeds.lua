@@ -61,6 +61,20 @@ function crypto.hmac_sha256(key, data, form)
   return crypto.base64(deeds.sha256(pad(0x5c) .. deeds.sha256(pad(0x36) .. data)))
 end
 
+-- ---- JSON: \u escapes on demand ----
+
+local plain = json.encode
+
+function json.encode(value, style)
+  local text = plain(value)
+  if not style or not style.ascii then return text end
+  return (text:gsub("[\xC2-\xF4][\x80-\xBF]+", function(character)
+    local code = utf8.codepoint(character)
+    if code < 0x10000 then return ("\\u%04x"):format(code) end
+    return ("\\u%04x\\u%04x"):format(0xD7C0 + (code >> 10), 0xDC00 | code & 0x3FF)
+  end))
+end
+
 -- ---- names that were meant ----
 
 package.loaded["line.core"].near = function(wanted, names)
