@@ -28,7 +28,7 @@ function rates.take(row, channel)
     return false, 0
   end
   bucket.left = left - 1
-  return true, (left - 1) // 1
+  return true, math.floor(left - 1)
 end
 
 -- rates.reset(): all buckets are full again.

@@ -84,6 +84,7 @@ function value(s, at, keep)
   if s:sub(at, at + 4) == "false" then return false, at + 5 end
   if s:sub(at, at + 3) == "null" then return json.null, at + 4 end
   local digits = s:match("^%-?%d+%.?%d*[eE]?[+-]?%d*", at) or fail(at)
+  if digits:find("^%-?0%d") then fail(at + 1) end
   local n = tonumber(digits) or fail(at)
   return math.tointeger(n) or n, at + #digits
 end
