@@ -22,8 +22,8 @@ end
 local function follow(a, wanted)
   base.need_one_to_one(a)
   local state = friend_state(a)
-  if state == "friend" then base.refuse("%s is a friend of %s already", a.user.name, a.channel.name) end
   if wanted and state ~= wanted then base.refuse("%s has not blocked %s", a.user.name, a.channel.name) end
+  if state == "friend" then base.refuse("%s is a friend of %s already", a.user.name, a.channel.name) end
   set_friend(a, "friend")
   base.tell(a, "follow", {isUnblocked = state == "blocked"})
 end

@@ -95,7 +95,8 @@ end
 
 local USER_FIELDS = {name = "string: shown name", picture = "string: address of a picture",
   status = "string: status message",
-  language = "string: as \"ja\"", consent = "boolean: known to accounts in groups; true unless said"}
+  language = "string: as \"ja\"", phone = "string: as +818000001234, for notification messages",
+  consent = "boolean: known to accounts in groups; true unless said"}
 
 local function change(thing, given, fields)
   for name in pairs(fields) do

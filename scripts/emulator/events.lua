@@ -76,7 +76,7 @@ function events.new(channel, kind, given)
   end
   local reply = row.reply
   if given.reply ~= nil then reply = given.reply end
-  if reply and mode == "active" then
+  if reply and mode == "active" and given.chat then
     event.replyToken = require("emulator.reply_tokens").issue(channel, given.chat, event.webhookEventId)
   end
   return event

@@ -7,12 +7,12 @@ local world = require "emulator.world"
 
 local people = {}
 
--- people.add_user{id?, name, picture?, status?, language?, consent?} → the user.
+-- people.add_user{id?, name, picture?, status?, language?, phone?, consent?} → the user.
 function people.add_user(given)
   local state = world.state
   local id = given.id or ids.user()
   local user = {id = id, name = given.name, picture = given.picture, status = given.status, language = given.language,
-    consent = given.consent ~= false, n = ids.number("user")}
+    phone = given.phone, consent = given.consent ~= false, n = ids.number("user")}
   state.users[id] = user
   return user
 end
@@ -54,7 +54,7 @@ end
 
 function people.show_user(user)
   return {id = user.id, name = user.name, picture = user.picture, status = user.status, language = user.language,
-    consent = user.consent ~= false, deleted = user.deleted}
+    phone = user.phone, consent = user.consent ~= false, deleted = user.deleted}
 end
 
 local function by_number(a, b)

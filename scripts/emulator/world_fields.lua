@@ -33,7 +33,7 @@ local WORLD = {
     quota = QUOTA, used = INTEGER}},
   users = {"table", list = {id = id("U"), name = {"string", needed = true}, picture = TEXT, status = TEXT,
     language = TEXT,
-    consent = BOOLEAN, friend = {"boolean", "string", "table"}}},
+    phone = TEXT, consent = BOOLEAN, friend = {"boolean", "string", "table"}}},
   groups = {"table", list = {id = id("C"), name = {"string", needed = true}, picture = TEXT, members = {"table"},
     bot = {"boolean", "string"}}},
   rooms = {"table", list = {id = id("R"), members = {"table"}, bot = {"boolean", "string"}}},

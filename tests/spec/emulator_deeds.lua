@@ -77,13 +77,27 @@ end
 
 -- ---- names that were meant ----
 
-package.loaded["line.core"].near = function(wanted, names)
-  for _, name in ipairs(names) do
-    if name ~= wanted and (name:lower() == wanted:lower() or name:find(wanted, 1, true) or wanted:find(name, 1, true)
-      or name:sub(1, 4) == wanted:sub(1, 4)) then
-      return name
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do row[j] = j end
+  for i = 1, #a do
+    local corner = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local cost = a:byte(i) == b:byte(j) and 0 or 1
+      corner, row[j] = row[j], math.min(row[j] + 1, row[j - 1] + 1, corner + cost)
     end
   end
+  return row[#b]
+end
+
+package.loaded["line.core"].near = function(wanted, names)
+  local best, least = nil, 3
+  for _, name in ipairs(names) do
+    local d = distance(wanted:lower(), name:lower())
+    if d < least then best, least = name, d end
+  end
+  return best
 end
 
 -- ---- the bot ----

@@ -1,4 +1,5 @@
--- Event objects as the emulator writes them, each against a text written by hand: members, their order, what is left out.
+-- Event objects as the emulator writes them, each against a text written by hand: members, their order, what is left
+-- out.
 
 package.path = "tests/spec/?.lua;" .. package.path
 local tap = require "tap"
@@ -38,7 +39,8 @@ local function frame(source, reply, redelivery)
   return '"webhookEventId":EVENT,"deliveryContext":{"isRedelivery":' .. (redelivery or "false") .. '},"timestamp":NOW'
     .. (source and ',"source":' .. source or "") .. (reply and ',"replyToken":TOKEN' or "") .. ',"mode":"active"}'
 end
-local USER, GROUP, ROOM = '{"type":"user","userId":"U1"}', '{"type":"group","groupId":"C"}', '{"type":"room","roomId":"R"}'
+local USER, GROUP, ROOM = '{"type":"user","userId":"U1"}', '{"type":"group","groupId":"C"}',
+  '{"type":"room","roomId":"R"}'
 local IN_GROUP, IN_ROOM = '{"type":"group","groupId":"C","userId":"U1"}', '{"type":"room","roomId":"R","userId":"U1"}'
 
 -- name, the deed (or a function that does things and returns one), events that it makes.
@@ -161,7 +163,8 @@ case("unsend: no token to reply", function() return in_group{["do"] = "unsend", 
 case("messageEdited: another quote token, none to mark it as read", function(channel)
   channel.chat_mode = "chat"
   return in_group{["do"] = "edit", message = said("x"), text = "y"}
-end, '{"type":"messageEdited","message":{"type":"text","id":ID,"quoteToken":QUOTE,"text":"y"},' .. frame(IN_GROUP, true))
+end, '{"type":"messageEdited","message":{"type":"text","id":ID,"quoteToken":QUOTE,"text":"y"},' .. frame(IN_GROUP,
+  true))
 
 -- ---- who knows whom ----
 
@@ -190,14 +193,16 @@ end, '{"type":"join",' .. frame(ROOM, true),
 case("leave", {chat = kit.GROUP, ["do"] = "leave"}, '{"type":"leave",' .. frame(GROUP))
 
 case("memberJoined", {chat = kit.GROUP, ["do"] = "memberJoin", as = kit.user(3), members = {kit.user(3)}},
-  '{"type":"memberJoined","joined":{"members":[{"type":"user","userId":"' .. kit.user(3) .. '"}]},' .. frame(GROUP, true))
+  '{"type":"memberJoined","joined":{"members":[{"type":"user","userId":"' .. kit.user(3) .. '"}]},' .. frame(GROUP,
+    true))
 case("memberLeft", {chat = kit.GROUP, ["do"] = "memberLeave", members = {U1, U2}},
   '{"type":"memberLeft","left":{"members":[{"type":"user","userId":"U1"},{"type":"user","userId":"U2"}]},'
   .. frame(GROUP))
 
 -- ---- the rest ----
 
-case("postback", {["do"] = "postback", data = "a=1"}, '{"type":"postback","postback":{"data":"a=1"},' .. frame(USER, true))
+case("postback", {["do"] = "postback", data = "a=1"}, '{"type":"postback","postback":{"data":"a=1"},' .. frame(USER,
+  true))
 case("postback with params", {["do"] = "postback", data = "a", params = {date = "2026-01-31"}},
   '{"type":"postback","postback":{"data":"a","params":{"date":"2026-01-31"}},' .. frame(USER, true))
 
@@ -269,7 +274,8 @@ tap.test("the reply token is one that replies are accepted with", function()
   deeds.act{as = U1, ["do"] = "message", message = {type = "text", text = "x"}}
   local made = deeds.events()[1]
   tap.same(reply_tokens.state(made.replyToken), "fresh")
-  local status = kit.post("/v2/bot/message/reply", {replyToken = made.replyToken, messages = {{type = "text", text = "y"}}})
+  local status = kit.post("/v2/bot/message/reply", {replyToken = made.replyToken, messages = {{type = "text",
+    text = "y"}}})
   tap.same({status, (reply_tokens.state(made.replyToken))}, {200, "used"})
 end)
 
