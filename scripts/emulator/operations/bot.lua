@@ -22,7 +22,7 @@ end
 local function is_endpoint(url)
   if type(url) ~= "string" or #url > 500 then return false end
   if texts.url(url) == nil then return true end
-  local host = url:match("^http://([^/:?#]+)") or url:match("^http://(%[::1%])")
+  local host = url:match("^http://(%[::1%])") or url:match("^http://([^/:?#]+)")
   return texts.url(url, true) == nil
     and (host == "localhost" or host == "[::1]" or host ~= nil and host:find("^127%.%d+%.%d+%.%d+$") ~= nil)
 end
