@@ -28,7 +28,7 @@ local function stream(given, _, request)
     out:write(": feed\n\n")
     while not out:gone() do
       for item in feed.each(since) do
-        out:event{id = item.seq, data = json.encode(item)}
+        out:event{id = tostring(item.seq), data = json.encode(item)}
         since = item.seq
       end
       if not feed.wait(since, QUIET, any) then out:write(": quiet\n\n") end

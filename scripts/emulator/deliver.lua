@@ -48,7 +48,9 @@ end
 -- POST the bytes → {ok=, status=, reason=, detail=, ms=}.
 local function post(endpoint, body, signature)
   local from = line.now()
-  local ok, answer = pcall(http.request, {method = "POST", url = endpoint, body = body, timeout = SECONDS, headers = {
+  local ok, answer = pcall(http.request, {method = "POST", url = endpoint, body = body, timeout = SECONDS,
+    redirects = 0,
+    headers = {
     ["content-type"] = "application/json; charset=utf-8", ["user-agent"] = "LineBotWebhook/2.0",
     ["x-line-signature"] = signature}})
   local result = statistics.judge(ok, answer)

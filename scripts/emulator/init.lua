@@ -2,12 +2,15 @@
 
 local api = require "emulator.api"
 local clock = require "emulator.clock"
+local console = require "emulator.console"
 local control = require "emulator.control"
 local faults = require "emulator.faults"
 local feed = require "emulator.feed"
 local host = require "emulator.host"
 local records = require "emulator.records"
+local routes = require "emulator.routes"
 local seed = require "emulator.seed"
+local static = require "web.static"
 local web = require "web"
 local world_file = require "emulator.world_file"
 local worlds = require "emulator.worlds"
@@ -17,16 +20,23 @@ local settings = host.settings()
 -- ---- the world ----
 
 if settings.clock then clock.use(settings.clock) end
-worlds.begin(function()
-  if settings.world then world_file.fill(settings.world, settings.world_name or "world.lua", settings)
-  else seed.fill(settings) end
-end)
 
--- A list of texts, as the command line has them, or of tables.
-for _, fault in ipairs(settings.faults or {}) do
-  faults.add(type(fault) == "string" and faults.parse(fault) or fault)
+-- settings.world is the path of a file, or its text with settings.world_name. A file that was saved is JSON.
+local function world_text()
+  if settings.world_name then return settings.world, settings.world_name end
+  local text, why = host.read(settings.world)
+  if not text then error(("--world %s: %s"):format(settings.world, why), 0) end
+  return text, settings.world:match("[^/]*$")
 end
 
+worlds.begin(function()
+  if not settings.world then return seed.fill(settings) end
+  local text, name = world_text()
+  if text:find("^%s*{") then require("emulator.world").state = world_file.load(text)
+  else world_file.fill(text, name, settings) end
+end)
+
+for _, fault in ipairs(settings.faults or {}) do faults.add(faults.parse(fault)) end
 api.options.before = faults.before
 api.options.rates = settings.rates ~= false
 
@@ -37,17 +47,43 @@ host.on_news(function(item)
   feed.put("news", item)
 end)
 
+if settings.show then console.start(host.print) end
+
 -- ---- routes ----
 
 if settings.listen_host then control.allow(settings.listen_host) end
 control.register(web)
 
--- Below /_/ nothing is the platform's; a control that does not exist is told with those that do.
+-- Below /_/ nothing is the platform's; a control that does not exist is told with where they are.
 web.any("/_/*", function(request)
   local refused = control.guard(request)
   if refused then return 403, {message = refused} end
   return 404, {message = ("there is no control %s %s; GET /_/ lists them"):format(request.method, request.path)}
 end)
 
-web.static("/", "embedded:emulator/page")
-web.any("/*", api.handle)
+local page = static.handler("embedded:emulator/page", nil, true)
+
+-- A file of the page, which is for this machine's browsers only; nil for what it has not.
+local function page_of(request)
+  if request.method ~= "GET" and request.method ~= "HEAD" then return nil end
+  if routes.find("GET", request.raw_path) then return nil end
+  local found = page(request)
+  if found.status == 404 then return nil end
+  local refused = control.guard(request)
+  if refused then return {status = 403, body = {message = refused}} end
+  return found
+end
+
+-- What is left of a connection that is to break off: an answer that has begun and does not end.
+local function break_off(stream)
+  stream:write(" ")
+  error("the connection was broken off, as a fault asked for", 0)
+end
+
+web.any("/*", function(request)
+  local found = page_of(request)
+  if found then return found.status, found.body, found.headers end
+  local status, body, headers = api.handle(request)
+  if not status then return 200, break_off end
+  return status, body, headers
+end)

@@ -57,15 +57,21 @@ function records.call(event, request)
   return true
 end
 
+-- What of which news is kept, and under which name.
+local TOLD = {
+  handler = {generation = "generation", selector = "handler", where = "where"},
+  handled = {generation = "generation", handler = "handler", where = "where", ms = "ms", outcome = "outcome",
+    error = "error"},
+  blamed = {generation = "generation", attempt = "attempt", error = "error"},
+}
+
 -- records.news(item): what the bot beside us said of an event.
 function records.news(item)
   local record = item.event and by_id[item.event]
   if not record then return false end
   if item.what == "call" and item.request_id then records.call(item.event, item.request_id) end
-  if item.what == "handled" then
-    for _, name in ipairs{"generation", "handler", "where", "ms", "outcome", "error"} do
-      record.news[name] = item[name]
-    end
+  for theirs, ours in pairs(TOLD[item.what] or {}) do
+    if item[theirs] ~= nil then record.news[ours] = item[theirs] end
   end
   return true
 end

@@ -116,12 +116,26 @@ local web = {}
 for _, verb in ipairs{"get", "post", "put", "delete", "patch", "any"} do
   web[verb] = function(path, fn) deeds.routes[verb:upper() .. " " .. path] = fn end
 end
-function web.static(prefix, from) deeds.routes["STATIC " .. prefix] = from end
 package.loaded.web = web
 
+-- A page of one file.
+package.loaded["web.static"] = {handler = function(folder)
+  assert(folder == "embedded:emulator/page")
+  return function(request)
+    if request.path ~= "/" then return {status = 404} end
+    return {status = 200, body = "the page", headers = {["content-type"] = "text/html"}}
+  end
+end}
+
+deeds.files, deeds.printed = {}, {}
 package.loaded["emulator.host"] = {
   settings = function() return deeds.settings end,
   on_news = function(fn) deeds.news = fn end,
+  print = function(text) deeds.printed[#deeds.printed + 1] = text end,
+  read = function(path)
+    if deeds.files[path] then return deeds.files[path] end
+    return nil, "No such file or directory"
+  end,
 }
 
 local control = require "emulator.control"
