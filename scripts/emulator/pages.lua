@@ -29,8 +29,8 @@ end
 local held = {} -- token → {list=, at = place of the next, since=, key=}
 local order = {}
 
--- pages.page(key, start, limit, make): the same for lists that are long to make: make() is called for the first page only,
--- and what follows is held as it was then. key: what is listed for whom; a token of another list is refused.
+-- pages.page(key, start, limit, make): the same for lists that are long to make: make() is called for the first page
+-- only, and what follows is held as it was then. key: what is listed for whom; a token of another list is refused.
 function pages.page(key, start, limit, make)
   local list, at
   if start and start ~= "" then

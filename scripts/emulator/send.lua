@@ -77,13 +77,11 @@ end
 function send.to_people(call, people, way)
   local channel = call.channel
   if #people <= SINGLY then
-    for _, user in ipairs(people) do
-      send.to_chat(call, world.chat(channel, {type = "user", userId = user}), way)
-    end
+    for _, user in ipairs(people) do send.to_chat(call, world.user_chat(channel, user), way) end
     return
   end
   local chats = {}
-  for i, user in ipairs(people) do chats[i] = world.chat(channel, {type = "user", userId = user}) end
+  for i, user in ipairs(people) do chats[i] = world.user_chat(channel, user) end
   for _, message in ipairs(call.body.messages) do
     local entry = {time = clock.now(), from = channel.bot, message = message, request = call.request_id,
       via = way, silent = call.body.notificationDisabled or nil}

@@ -40,6 +40,12 @@ function world.chat(channel, source)
   return chat
 end
 
+-- world.user_chat(channel, userId) → the chat of the account and a person, made on first need. Costs nothing where it
+-- is there: a broadcast asks for a hundred thousand.
+function world.user_chat(channel, user)
+  return world.state.chats[channel.id .. ":" .. user] or world.chat(channel, {type = "user", userId = user})
+end
+
 -- world.source(chat, userId) → the source of an event from that chat.
 function world.source(chat, user)
   if chat.type == "user" then return {type = "user", userId = chat.id} end

@@ -56,7 +56,8 @@ local function group(s, at, closing, keep)
   local t, i = setmetatable({}, closing == "]" and ARRAY or nil), space(s, at + 1)
   if s:sub(i, i) == closing then return t, i + 1 end
   while true do
-    local key, v = #t + 1, nil
+    local key = #t + 1
+    local v
     if closing == "}" then
       if s:sub(i, i) ~= '"' then fail(i) end
       key, i = text(s, i)

@@ -97,7 +97,8 @@ for name, authorization in pairs{
   end)
 end
 
-for name, authorization in pairs{["no token"] = false, ["another scheme"] = "Basic abc", ["an empty one"] = "Bearer "} do
+for name, authorization in pairs{["no token"] = false, ["another scheme"] = "Basic abc",
+  ["an empty one"] = "Bearer "} do
   tap.test(name .. " is 401", function()
     kit.world()
     local status = kit.post(PUSH, push(), {authorization = authorization})
@@ -149,7 +150,8 @@ for text, at in pairs{
 } do
   tap.test("no JSON: " .. text, function()
     kit.world()
-    same_answer(400, {message = ("The request body could not be parsed as JSON (line: %d, column: %d)"):format(at[1], at[2])},
+    same_answer(400, {message = ("The request body could not be parsed as JSON (line: %d, column: %d)"):format(at[1],
+      at[2])},
       kit.post(PUSH, text))
   end)
 end
@@ -219,7 +221,8 @@ tap.test("a multicast that is repeated says no sentMessages", function()
   local headers = {["x-line-retry-key"] = KEY}
   local body = {to = {kit.user(1)}, messages = push().messages}
   tap.same(kit.post("/v2/bot/message/multicast", body, headers), 200)
-  same_answer(409, {message = "The retry key is already accepted"}, kit.post("/v2/bot/message/multicast", body, headers))
+  same_answer(409, {message = "The retry key is already accepted"}, kit.post("/v2/bot/message/multicast", body,
+    headers))
 end)
 
 for name, path in pairs{reply = REPLY, quota = "/v2/bot/message/quota", validate = "/v2/bot/message/validate/push"} do
@@ -234,7 +237,8 @@ for name, path in pairs{reply = REPLY, quota = "/v2/bot/message/quota", validate
   end)
 end
 
-for _, key in ipairs{"1", "123e4567-e89b-12d3-a456-42661417400", "123e4567-e89b-12d3-a456-42661417400g", "not-a-uuid"} do
+for _, key in ipairs{"1", "123e4567-e89b-12d3-a456-42661417400", "123e4567-e89b-12d3-a456-42661417400g",
+  "not-a-uuid"} do
   tap.test("a retry key that is no UUID: " .. key, function()
     kit.world()
     tap.same(kit.post(PUSH, push(), {["x-line-retry-key"] = key}), 400)
@@ -243,7 +247,8 @@ end
 
 tap.test("keys are a channel's own", function()
   kit.world()
-  world.state.channels["2000"] = {id = "2000", secret = "s", name = "Sun", bot = kit.user(99), class = "verified", keys = {},
+  world.state.channels["2000"] = {id = "2000", secret = "s", name = "Sun", bot = kit.user(99), class = "verified",
+    keys = {},
     tokens = {other = {kind = "long"}}, webhook = {}, quota = {type = "none"},
     friends = {[kit.user(1)] = {state = "friend", since = 0}}}
   tap.same(kit.post(PUSH, push(), {["x-line-retry-key"] = KEY}), 200)

@@ -1,4 +1,5 @@
--- The emulator's sending: reply tokens, push, multicast, broadcast, narrowcast, quota and counts, and what may go where.
+-- The emulator's sending: reply tokens, push, multicast, broadcast, narrowcast, quota and counts, and what may go
+-- where.
 
 package.path = "tests/spec/?.lua;" .. package.path
 local tap = require "tap"
@@ -12,7 +13,8 @@ local usage = require "emulator.usage"
 local world = require "emulator.world"
 
 local REPLY, PUSH = "/v2/bot/message/reply", "/v2/bot/message/push"
-local MULTICAST, BROADCAST, NARROWCAST = "/v2/bot/message/multicast", "/v2/bot/message/broadcast", "/v2/bot/message/narrowcast"
+local MULTICAST, BROADCAST, NARROWCAST = "/v2/bot/message/multicast", "/v2/bot/message/broadcast",
+  "/v2/bot/message/narrowcast"
 local PROGRESS = "/v2/bot/message/progress/narrowcast?requestId="
 local MINUTE = 60 * 1000
 
@@ -111,7 +113,8 @@ end
 tap.test("the token of another channel's event is none", function()
   kit.world()
   local token = kit.said(user(1), user(1))
-  world.state.channels["2000"] = {id = "2000", secret = "s", name = "Sun", bot = user(99), class = "verified", keys = {},
+  world.state.channels["2000"] = {id = "2000", secret = "s", name = "Sun", bot = user(99), class = "verified",
+    keys = {},
     tokens = {other = {kind = "long"}}, webhook = {}, quota = {type = "none"}, friends = {}}
   tap.same(kit.post(REPLY, {replyToken = token, messages = {text()}}, {authorization = "Bearer other"}), 400)
   tap.same(reply(token, text()), 200)
@@ -300,7 +303,8 @@ end
 
 -- ---- aggregation units ----
 
-for name, case in pairs{one = {{"promotion_a"}, 200}, none = {{}, 200}, two = {{"a", "b"}, 400}, long = {{("a"):rep(31)}, 400},
+for name, case in pairs{one = {{"promotion_a"}, 200}, none = {{}, 200}, two = {{"a", "b"}, 400},
+  long = {{("a"):rep(31)}, 400},
   ["thirty letters"] = {{("a"):rep(30)}, 200}, blank = {{"a b"}, 400}, empty = {{""}, 400}} do
   tap.test("customAggregationUnits: " .. name, function()
     kit.world()
@@ -366,7 +370,8 @@ tap.test("a broadcast reaches all friends", function()
   local channel = kit.world()
   local status, body = kit.post(BROADCAST, {messages = {text()}})
   tap.same({status, body}, {200, {}})
-  tap.same({received(user(1)), received(user(2)), received(user(3)), received(user(4)), received(user(5))}, {1, 1, 1, 0, 0})
+  tap.same({received(user(1)), received(user(2)), received(user(3)), received(user(4)), received(user(5))}, {1, 1, 1,
+    0, 0})
   tap.same({usage.used(channel), usage.delivered(channel, "broadcast", usage.day())}, {3, 3})
 end)
 
@@ -376,7 +381,8 @@ local function crowd(n)
   local channel = kit.world()
   for i = 1, n do
     local id = user(1000 + i)
-    world.state.users[id] = {id = id, name = "x", gender = i % 2 == 0 and "male" or "female", age = 10 + i % 60, app = "ios"}
+    world.state.users[id] = {id = id, name = "x", gender = i % 2 == 0 and "male" or "female", age = 10 + i % 60,
+      app = "ios"}
     channel.friends[id] = {state = "friend", since = clock.now() - i * 3600 * 1000}
   end
   return channel
@@ -442,7 +448,8 @@ tap.test("deliveries of a day are counted when it is over", function()
   push(user(1), text())
   push(user(2), text(), text())
   kit.post(MULTICAST, {to = {user(1), user(2)}, messages = {text()}})
-  local function counted(way, date) return select(2, kit.get("/v2/bot/message/delivery/" .. way .. "?date=" .. date)) end
+  local function counted(way, date) return select(2, kit.get("/v2/bot/message/delivery/" .. way .. "?date="
+    .. date)) end
   tap.same(counted("push", day), {status = "unready"})
   kit.advance(24 * 60 * MINUTE)
   tap.same(counted("push", day), {status = "ready", success = 2})
@@ -502,8 +509,10 @@ for name, case in pairs{
   app = {{type = "appType", oneOf = {"ios", "android"}}, 200},
   ["not ios"] = {{type = "operator", ["not"] = {type = "appType", oneOf = {"android"}}}, 203},
   age = {{type = "age", gte = "age_20", lt = "age_60"}, 40 + 40 + 40 + 11},
-  ["and"] = {{type = "operator", ["and"] = {{type = "gender", oneOf = {"male"}}, {type = "appType", oneOf = {"ios"}}}}, 100},
-  ["or"] = {{type = "operator", ["or"] = {{type = "gender", oneOf = {"male"}}, {type = "gender", oneOf = {"female"}}}}, 200},
+  ["and"] = {{type = "operator", ["and"] = {{type = "gender", oneOf = {"male"}}, {type = "appType",
+    oneOf = {"ios"}}}}, 100},
+  ["or"] = {{type = "operator", ["or"] = {{type = "gender", oneOf = {"male"}}, {type = "gender",
+    oneOf = {"female"}}}}, 200},
   period = {{type = "subscriptionPeriod", lt = "day_7"}, 167 + 3},
 } do
   tap.test("a filter by " .. name, function()
