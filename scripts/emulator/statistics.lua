@@ -15,6 +15,7 @@ local FAILURES = {
   tls = {"could_not_connect", "TLS handshake failure"},
   forbidden = {"could_not_connect", "Connection failed"},
   timeout = {"request_timeout", "Request timeout"},
+  address = {"could_not_connect", "Invalid URL syntax"},
   protocol = {"unclassified", "Session closed unexpectedly"},
 }
 local OTHER = {"unclassified", "Unclassified webhook dispatch error"}
@@ -29,7 +30,8 @@ function statistics.judge(ok, answer)
     return {ok = false, status = status, reason = "error_status_code", detail = tostring(status),
       error = ("the bot answered %d"):format(status)}
   end
-  local kind = type(answer) == "table" and answer.kind or nil
+  -- An address that is none is told as a text, by the client's check of its arguments.
+  local kind = type(answer) == "table" and answer.kind or type(answer) == "string" and "address" or nil
   local row = FAILURES[kind] or OTHER
   local said = type(answer) == "table" and answer.message or tostring(answer)
   if kind == "timeout" then said = "no answer within 2 seconds" end

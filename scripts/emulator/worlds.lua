@@ -4,6 +4,7 @@ local clock = require "emulator.clock"
 local deliver = require "emulator.deliver"
 local errors = require "emulator.errors"
 local feed = require "emulator.feed"
+local rates = require "emulator.rates"
 local records = require "emulator.records"
 local statistics = require "emulator.statistics"
 local world = require "emulator.world"
@@ -31,6 +32,7 @@ function worlds.replace(state, now)
   deliver.reset()
   clock.reset(now)
   world.state = state
+  rates.reset()
   records.clear()
   statistics.clear()
   serial = serial + 1

@@ -136,6 +136,7 @@ tap.test("failures have the platform's words", function()
     {fails("tls"), "could_not_connect", "TLS handshake failure"},
     {fails("timeout"), "request_timeout", "Request timeout"},
     {fails("protocol"), "unclassified", "Session closed unexpectedly"},
+    {function() error("init.lua:1: http.request: no address", 0) end, "could_not_connect", "Invalid URL syntax"},
     {fails("too_large"), "unclassified", "Unclassified webhook dispatch error"},
     {function() return 500 end, "error_status_code", "500"},
     {function() return 302 end, "error_status_code", "302"},
@@ -150,9 +151,9 @@ tap.test("failures have the platform's words", function()
   say("x")
   local status, answer = deeds.control("GET", "/_/statistics")
   local of = answer.channels["1000"]
-  tap.same({status, of.delivered, of.failed}, {200, 1, 8})
+  tap.same({status, of.delivered, of.failed}, {200, 1, 9})
   tap.same(of.reasons, {could_not_connect = {["Connection failed"] = 1, ["Unknown host"] = 1,
-    ["TLS handshake failure"] = 1},
+    ["TLS handshake failure"] = 1, ["Invalid URL syntax"] = 1},
     request_timeout = {["Request timeout"] = 1}, error_status_code = {["500"] = 1, ["302"] = 1},
     unclassified = {["Session closed unexpectedly"] = 1, ["Unclassified webhook dispatch error"] = 1}})
 end)
