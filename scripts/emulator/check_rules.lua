@@ -3,6 +3,7 @@
 local json = require "json"
 local check = require "emulator.check"
 local clock = require "emulator.clock"
+local errors = require "emulator.errors"
 local texts = require "emulator.check_text"
 local walk = require "emulator.check_walk"
 
@@ -223,7 +224,7 @@ rules.period_filter = range
 
 function rules.limit(limit)
   if limit.forbidPartialDelivery == true and limit.upToRemainingQuota ~= true then
-    found("forbidPartialDelivery", "The option forbidPartialDelivery must be used with upToRemainingQuota.")
+    errors.raise(400, "The option forbidPartialDelivery must be used with upToRemainingQuota.")
   end
 end
 
@@ -241,6 +242,18 @@ function rules.coupon(coupon)
   if last * 1000 <= clock.now() then found("endTimestamp", "Must be in the future") end
   if first > LATEST then found("startTimestamp", "Must be in seconds") end
   if last > LATEST then found("endTimestamp", "Must be in seconds") end
+end
+
+-- A price has the fields of its own type only.
+local PRICES = {fixed_price = {"percentage", "originalPrice", "priceAfterDiscount"},
+  percentage_price = {"fixedAmount", "originalPrice", "priceAfterDiscount"}, explicit_price = {"fixedAmount",
+    "percentage"}}
+for kind, others in pairs(PRICES) do
+  rules[kind] = function(price)
+    for _, name in ipairs(others) do
+      if there(price[name]) then found(name, "Must not be specified") end
+    end
+  end
 end
 
 function rules.lottery_acquisition(value)

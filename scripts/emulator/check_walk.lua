@@ -12,12 +12,19 @@ local raw                     -- the body's text
 local structural, semantic    -- lists of {message=, property=}; semantic has .message, the number of its message
 local inner                   -- depth of the part that is checked in the semantic way; nil: structural
 local prefix                  -- of properties there: "/" for Flex, "template/" …
-local absent                  -- what a field that is not there "must be"
+local style                   -- how the structural layer words things, an entry of STYLES
 
--- walk.begin(text, words): a new body. words: how a missing field is told.
+-- LINE's services do not agree on words.
+local STYLES = {
+  messages = {absent = "May not be empty", length = "Length must be between 0 and %d", comma = ", "},
+  richmenus = {absent = "must be specified", length = "Length must be between 0 and %d", comma = ", "},
+  coupons = {absent = "Must be specified", length = "Size must be between 1 and %d", comma = ","},
+}
+
+-- walk.begin(text, words): a new body. words: "messages" (unless given), "richmenus" or "coupons".
 function walk.begin(text, words)
   raw, depth, structural, semantic, inner = text, 0, nil, nil, nil
-  absent = words or "May not be empty"
+  style = STYLES[words or "messages"]
 end
 
 function walk.down(key)
@@ -71,7 +78,17 @@ function walk.found_at(property, message)
 end
 
 -- walk.missing(): a required field is not there.
-function walk.missing() walk.found(absent, "must be specified") end
+function walk.missing() walk.found(style.absent, "must be specified") end
+
+-- walk.too_long(most): a text of more letters than that.
+function walk.too_long(most)
+  walk.found(style.length:format(most), ("must not be longer than %d characters"):format(most))
+end
+
+-- walk.not_one_of(list): a text that is none of them.
+function walk.not_one_of(list)
+  walk.found(("Must be one of the following values: [%s]"):format(table.concat(list, style.comma)), "invalid property")
+end
 
 -- walk.unreadable(): a value whose type cannot be read.
 function walk.unreadable()

@@ -22,11 +22,19 @@ local function bad_parameter(field)
   errors.raise(400, ("The value for the '%s' parameter is invalid"):format(field.name))
 end
 
-local function parameter(field, text)
+-- The audience service has words of its own.
+local function audience_bound(field, most)
+  errors.raise(400, ("%s: must be %s than or equal to %d"):format(field.name, most and "less" or "greater", most
+    or field.least),
+    {{message = most and "TOO_HIGH" or "TOO_LOW"}})
+end
+
+local function parameter(field, text, audiences)
   if field.type == "integer" then
     local n = text:find("^%-?%d+$") and math.tointeger(tonumber(text))
     if not n then bad_parameter(field) end
     if field.least and n < field.least or field.most and n > field.most then
+      if audiences then audience_bound(field, field.most and n > field.most and field.most) end
       local range = field.most and n > field.most and ("Must be less than or equal to %d"):format(field.most)
         or ("Must be greater than or equal to %d"):format(field.least)
       errors.invalid{{message = range, property = field.name}}
@@ -57,7 +65,7 @@ function decode.parameters(row, path, query, headers)
       local text = source[field.place == "header" and (field.header or field.name):lower() or field.name]
       if type(text) == "table" then text = text[#text] end
       if text and text ~= "" then
-        found[field.place][field.name] = parameter(field, text)
+        found[field.place][field.name] = parameter(field, text, row.path:find("audienceGroup", 1, true))
       elseif field.required then
         bad_parameter(field)
       end
