@@ -1,0 +1,119 @@
+// Things that can be tapped. No element has a listener of its own: what an element does is kept beside it, and four
+// listeners on the document serve a chat of any length.
+
+import { el, isObject, text } from "./dom.js";
+import { failed } from "./picture.js";
+
+// element -> {action, original, context}
+const tappable = new WeakMap();
+// video -> {trackingId, context}; taken out when it was watched
+const tracked = new WeakMap();
+// element -> function called when a video or sound in it ended
+const endings = new WeakMap();
+
+let listening = false;
+
+function listen() {
+  if (listening) return;
+  listening = true;
+  document.addEventListener("click", onClick);
+  document.addEventListener("keydown", onKey);
+  // These two do not bubble, but they are seen on their way down.
+  document.addEventListener("ended", onEnded, true);
+  document.addEventListener("error", (event) => failed(event.target), true);
+}
+
+function known(start) {
+  for (let node = start; node instanceof Element; node = node.parentElement)
+    if (tappable.has(node)) return node;
+  return null;
+}
+
+function onClick(event) {
+  const start = event.target;
+  if (!(start instanceof Element) || event.defaultPrevented) return;
+  const node = known(start);
+  if (!node) return;
+  // A link, a player or a "details" inside something tappable does its own thing.
+  const own = start.closest("a[href], video, audio, summary, details");
+  if (own && node.contains(own) && own !== node) return;
+  run(node);
+}
+
+function onKey(event) {
+  if ((event.key !== "Enter" && event.key !== " ") || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  const node = event.target;
+  // Buttons turn keys into clicks by themselves.
+  if (!(node instanceof Element) || !tappable.has(node) || node.tagName === "BUTTON") return;
+  event.preventDefault();
+  run(node);
+}
+
+function run(node) {
+  const { action, original, context } = tappable.get(node);
+  context.onAction?.(action, { element: node, original });
+}
+
+function onEnded(event) {
+  const seen = tracked.get(event.target);
+  if (seen) {
+    tracked.delete(event.target);
+    seen.context.onAction?.({ type: "videoPlayComplete", trackingId: seen.trackingId }, { element: event.target });
+  }
+  endings.get(event.target)?.();
+}
+
+// When the video has been played to its end for the first time, the context's onAction is told with the tracking id.
+export function track(video, trackingId, context) {
+  listen();
+  tracked.set(video, { trackingId, context });
+}
+
+export function whenEnded(player, then) {
+  listen();
+  endings.set(player, then);
+}
+
+const LABELS = {
+  postback: "Postback", message: "Message", uri: "Open link", datetimepicker: "Pick a date or time", camera: "Camera",
+  cameraRoll: "Camera roll", location: "Location", richmenuswitch: "Switch menu", clipboard: "Copy", coupon: "Open coupon",
+};
+
+// What a screen reader and a tool tip say of an action.
+export function describe(action) {
+  if (!isObject(action)) return "";
+  const name = Object.hasOwn(LABELS, action.type) ? LABELS[action.type] : text(action.type);
+  const what = text(action.label) || text(action.text) || text(action.uri) || text(action.clipboardText) ||
+    text(action.displayText) || text(action.data);
+  return what ? `${name}: ${what}`.slice(0, 300) : name;
+}
+
+export const isAction = (action) => isObject(action) && typeof action.type === "string" && action.type !== "";
+
+// Makes the element tappable by mouse, finger and keyboard; without a proper action it stays as it is. `original` is the
+// object as it stands in the message where `action` is another form of it (imagemap). Returns the element.
+export function bind(node, action, context, { label = "", original = action } = {}) {
+  if (!isAction(action)) return node;
+  listen();
+  tappable.set(node, { action, original, context });
+  node.classList.add("d-tap");
+  node.dataset.action = action.type.slice(0, 40);
+  if (node.tagName !== "BUTTON") {
+    node.setAttribute("role", "button");
+    node.tabIndex = 0;
+  }
+  const said = label || describe(action);
+  if (said && (label || node.tagName !== "BUTTON" || !node.textContent)) node.setAttribute("aria-label", said);
+  return node;
+}
+
+// A <button> that runs the action; without a proper one it is there and cannot be pressed.
+export function button(className, action, context, ...children) {
+  const node = el("button", className, ...children);
+  node.type = "button";
+  if (!isAction(action)) node.disabled = true;
+  return bind(node, action, context);
+}
+
+// Pictures that fail are caught by the same listeners.
+export const watchPictures = listen;
