@@ -87,6 +87,7 @@ UNIT_PY  := $(wildcard tests/unit/test_*.py)
 TORTURES := $(wildcard tests/unit/torture_*.c)
 SPECS    := $(wildcard tests/spec/test_*.lua)
 SCENES   := $(wildcard tests/scenario/test_*.py)
+BROWSER  := $(wildcard tests/browser/*.test.mjs)
 FUZZERS  := $(wildcard tests/fuzz/fuzz_*.c)
 TOOLS    := $(wildcard tests/tools/*.c)
 BENCHES  := $(wildcard tests/bench/*.c)
@@ -159,7 +160,7 @@ $(BUILD)/.deps-%: build-aux/deps $(BUILD)/config.mk
 # ---- running ----
 
 deps: ## install what building, testing and checking need (Debian packages; elsewhere they are listed)
-	@build-aux/deps build test asan fuzz check soak
+	@build-aux/deps build test browser asan fuzz check soak
 
 run: $(BUILD)/moonline $(TOOL_BIN) ## serve BOT (examples/echo.lua) against a stand-in for the platform; Ctrl-C ends it
 	@BUILD=$(BUILD) build-aux/run '$(or $(BOT),examples/echo.lua)'
@@ -183,8 +184,11 @@ reference: $(BUILD)/moonline $(BUILD)/tools/rows ## write docs/reference and scr
 RUNNER = MOONLINE=$(BUILD)/moonline MOONLINE_TOOLS=$(BUILD)/tools BUILD=$(BUILD) TEST_SANITIZED=$(SAN) \
          $(PYTHON) build-aux/test-runner -j $(JOBS)
 
-test: $(BUILD)/.deps-test $(BUILD)/moonline $(UNIT_BIN) $(TOOL_BIN) ## every test: unit, spec, scenario
-	@$(RUNNER) $(UNIT_BIN) $(UNIT_PY) $(SPECS) $(SCENES)
+# The browser's tests are about the page, which is no part of a sanitized binary: once is enough.
+WITH_BROWSER := $(if $(filter 1,$(SAN)),,yes)
+
+test: $(BUILD)/.deps-test $(BUILD)/moonline $(UNIT_BIN) $(TOOL_BIN) $(if $(WITH_BROWSER),$(BUILD)/browser/.there) ## every test: unit, spec, scenario, browser
+	@$(RUNNER) $(UNIT_BIN) $(UNIT_PY) $(SPECS) $(SCENES) $(if $(WITH_BROWSER),$(BROWSER))
 
 unit: $(BUILD)/.deps-test $(UNIT_BIN) $(BUILD)/gen/embed ## the C tests of tests/unit
 	@$(RUNNER) $(UNIT_BIN) $(UNIT_PY)
@@ -194,6 +198,15 @@ spec: $(BUILD)/.deps-test $(BUILD)/moonline $(BUILD)/tools/rows ## the Lua tests
 
 scenario: $(BUILD)/.deps-test $(BUILD)/moonline $(TOOL_BIN) ## the binary from outside: tests/scenario
 	@$(RUNNER) $(SCENES)
+
+browser: $(BUILD)/browser/.there $(BUILD)/moonline ## the page in Debian's Chromium: tests/browser
+	@$(RUNNER) $(BROWSER)
+
+# What drives the browser comes from the npm registry, into build/ and nowhere else.
+$(BUILD)/browser/.there: tests/browser/package.json tests/browser/package-lock.json $(BUILD)/.deps-browser
+	@mkdir -p $(@D)
+	$(call say,NPM,$(@D))cp tests/browser/package.json tests/browser/package-lock.json $(@D) && \
+	    npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && touch $@
 
 asan: ## unit and scenario tests under AddressSanitizer and UBSan (build/asan)
 	@build-aux/deps build asan test
@@ -246,7 +259,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: FORCE all everything deps run say reference test unit spec scenario asan fuzz fuzz-here torture soak bench check install \
+.PHONY: FORCE all everything deps run say reference test unit spec scenario browser asan fuzz fuzz-here torture soak bench check install \
         uninstall clean help
 .SECONDARY:
 

@@ -4,7 +4,7 @@ import { askDateTime, drawMessage, drawQuickReply, drawRichMenu } from "./draw/i
 import { specimens } from "./draw/specimens.js";
 
 // The specimens' addresses belong to nobody; "name-600x400.png" is drawn here as a picture of that size.
-const PICTURE = /^https:\/\/example\.com\/([a-z]+)-(\d+)x(\d+)\.png(?:\/\d+)?$/;
+const PICTURE = /^https:\/\/example\.com\/([a-z]+)-(\d+)x(\d+)\.png$/;
 
 function picture(name, width, height) {
   let hue = 0;

@@ -4,7 +4,6 @@ import { bind } from "./action.js";
 import { el, isObject, list, text } from "./dom.js";
 import { fit } from "./fit.js";
 import { fontSize, gravity } from "./flex_parts.js";
-import { LINE_HEIGHT } from "./sizes.js";
 import { colour, keyword, pixels, style } from "./value.js";
 
 const DECORATION = { underline: "underline", "line-through": "line-through", none: "none" };
@@ -43,7 +42,7 @@ export function flexText(c, layout, state) {
   const gap = pixels(c.lineSpacing);
   if (wrap && gap) {
     // Between lines only: half of it comes off above the first line and below the last.
-    style(words, "line-height", `calc(${LINE_HEIGHT}em + ${gap}px)`);
+    style(words, "--gap", `${gap}px`);
     style(words, "margin-block", `${-gap / 2}px`);
   }
   if (c.adjustMode === "shrink-to-fit" && !wrap) fit(words);

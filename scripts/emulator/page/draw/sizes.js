@@ -27,7 +27,5 @@ export const BUTTON = { sm: 40, md: 52 };
 // The spacer component of old messages.
 export const SPACER = { xs: 2, sm: 4, md: 8, lg: 12, xl: 16, xxl: 20 };
 
-export const LINE_HEIGHT = 1.4;
-
 // The smallest font that shrink-to-fit goes down to, as a share of the one wanted.
 export const SHRINK = 0.5;

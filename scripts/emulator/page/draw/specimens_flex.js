@@ -87,7 +87,7 @@ const words = bubble([
   text("Without wrap a long text is cut with three dots at its end, like this one here", {}),
   text("With wrap it goes on in the next line,\nand line breaks count; maxLines 3 ends it, although there would be more to say about it all", { wrap: true, maxLines: 3 }),
   text("With lineSpacing of 12px the lines of a text stand further apart", { wrap: true, lineSpacing: "12px" }),
-  text("shrink-to-fit makes long words smaller", { size: "xxl", adjustMode: "shrink-to-fit" }),
+  text("shrink-to-fit makes it fit", { size: "xxl", adjustMode: "shrink-to-fit" }),
   text("scaling follows the font setting", { scaling: true }),
   { type: "text", wrap: true, contents: [{ type: "span", text: "Spans: " }, { type: "span", text: "large, ", size: "xl", color: "#5b82db" }, { type: "span", text: "bold ", weight: "bold" }, { type: "span", text: "and italic", style: "italic", decoration: "underline" }] },
 ]);
