@@ -21,10 +21,8 @@ export function place(node, area, width, height) {
 // Imagemap actions have fields of their own; the page is given them in the form that all other actions have.
 function asAction(action) {
   if (!isObject(action)) return null;
-  if (action.type === "uri") return { type: "uri", label: action.label, uri: action.linkUri };
-  if (action.type === "message") return { type: "message", label: action.label, text: action.text };
-  if (action.type === "clipboard") return { type: "clipboard", label: action.label, clipboardText: action.clipboardText };
-  return action;
+  const { area: _, linkUri, ...rest } = action;
+  return action.type === "uri" ? { ...rest, uri: linkUri } : rest;
 }
 
 function movie(video, width, height, context) {
