@@ -41,23 +41,41 @@ window.ready = true;
 
 // {page, browser, server, errors, close}: errors are the page's own, dialogs and console errors but for what does not load.
 export async function stage() {
-  const server = await serve({ "/stage.html": ["text/html; charset=utf-8", HTML], "/stage.css": ["text/css", CSS], "/stage.js": ["text/javascript", JS], "/clip.wav": ["audio/wav", wav()] });
+  const server = await serve({
+    "/stage.html": ["text/html; charset=utf-8", HTML],
+    "/stage.css": ["text/css", CSS],
+    "/stage.js": ["text/javascript", JS],
+    "/clip.wav": ["audio/wav", wav()],
+  });
   const browser = await launch();
   const page = await browser.newPage({ viewport: { width: 900, height: 800 } });
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
-  page.on("dialog", (dialog) => { errors.push("dialog: " + dialog.message()); dialog.dismiss(); });
+  page.on("dialog", (dialog) => {
+    errors.push("dialog: " + dialog.message());
+    dialog.dismiss();
+  });
   page.on("console", (message) => {
     if (message.type() === "error" && !/Failed to load resource/.test(message.text())) errors.push(message.text());
   });
   await page.goto(server.address + "/stage.html");
   await page.waitForFunction("window.ready === true");
-  return { page, browser, server, errors, close: async () => { await browser.close(); await server.close(); } };
+  return {
+    page,
+    browser,
+    server,
+    errors,
+    close: async () => {
+      await browser.close();
+      await server.close();
+    },
+  };
 }
 
 // A fifth of a second of silence: something that really plays to its end, in any browser.
 export function wav() {
-  const samples = 1600, data = Buffer.alloc(44 + samples, 128);
+  const samples = 1600,
+    data = Buffer.alloc(44 + samples, 128);
   data.write("RIFF", 0);
   data.writeUInt32LE(36 + samples, 4);
   data.write("WAVEfmt ", 8);

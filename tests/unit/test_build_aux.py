@@ -1,5 +1,6 @@
 """The helpers of the build, on trees made for the purpose: a check that cannot fail is worth nothing."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -103,6 +104,9 @@ class Rules(Tree):
         self.breach("rules", "scripts/a.lua", "x()\n" * 601,
                     "scripts/a.lua:601: 601 lines, the most is 600: split the file")
 
+    def test_scripts_of_the_page(self):
+        self.breach("rules", "scripts/page/a.js", "let a;\t\n", "scripts/page/a.js:1: blanks at the end of the line")
+
     def test_script_without_extension(self):
         self.breach("rules", "build-aux/a", "#!/bin/sh\necho   \n", "build-aux/a:2: blanks at the end of the line")
 
@@ -162,6 +166,9 @@ class Runner(Tree):
         self.check_runner("echo hello", 1, "0 passed, 1 failed", "printed no test")
         self.check_runner("echo 1..0", 1, "0 passed, 1 failed", "printed no test")
 
+    def test_no_plan_is_a_failure(self):
+        self.check_runner("echo ok 1 - a", 1, "1 passed, 1 failed", "printed no plan")
+
     def test_status_without_a_failed_test(self):
         self.check_runner("echo 1..1; echo ok 1 - a; exit 99", 1, "1 passed, 1 failed", "exit status 99")
 
@@ -176,6 +183,17 @@ class Runner(Tree):
                    " def test_b(self): pass\n")
         status, lines = self.run_runner("test_a.py")
         self.assertEqual((status, lines[-2:]), (1, ["(1 skipped)", "1 passed, 3 failed"]))
+
+    @unittest.skipUnless(shutil.which("node"), "node is wanted by the browser's tests only")
+    def test_tests_of_node_are_counted(self):
+        self.write("a.test.mjs", "import { test } from 'node:test';\ntest('x', () => {});\n"
+                   "test('y (1)', () => { throw new Error('no'); });\ntest('z', { skip: 'later' }, () => {});\n")
+        self.assertEqual(self.run_runner("a.test.mjs", timeout="30")[1][-1], "1 passed, 1 failed")
+        self.write("b.test.mjs", "import { after, test } from 'node:test';\ntest('x', () => {});\nafter(() => process.exit(0));\n")
+        self.assertNotEqual(self.run_runner("b.test.mjs", timeout="30")[0], 0)
+        os.environ["TEST_ONLY"] = "y (?)"
+        self.addCleanup(os.environ.pop, "TEST_ONLY")
+        self.assertEqual(self.run_runner("a.test.mjs", timeout="30")[1][-1], "0 passed, 1 failed")
 
     def test_a_method_that_hangs_fails_alone(self):
         self.write("test_a.py", "import time, unittest\nclass A(unittest.TestCase):\n SECONDS = 1\n"

@@ -24,8 +24,7 @@ function listen() {
 }
 
 function known(start) {
-  for (let node = start; node instanceof Element; node = node.parentElement)
-    if (tappable.has(node)) return node;
+  for (let node = start; node instanceof Element; node = node.parentElement) if (tappable.has(node)) return node;
   return null;
 }
 
@@ -41,7 +40,8 @@ function onClick(event) {
 }
 
 function onKey(event) {
-  if ((event.key !== "Enter" && event.key !== " ") || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  if ((event.key !== "Enter" && event.key !== " ") || event.repeat || event.ctrlKey || event.metaKey || event.altKey)
+    return;
   const node = event.target;
   // Buttons turn keys into clicks by themselves.
   if (!(node instanceof Element) || !tappable.has(node) || node.tagName === "BUTTON") return;
@@ -75,20 +75,36 @@ export function whenEnded(player, then) {
 }
 
 const LABELS = {
-  postback: "Postback", message: "Message", uri: "Open link", datetimepicker: "Pick a date or time", camera: "Camera",
-  cameraRoll: "Camera roll", location: "Location", richmenuswitch: "Switch menu", clipboard: "Copy", coupon: "Open coupon",
+  postback: "Postback",
+  message: "Message",
+  uri: "Open link",
+  datetimepicker: "Pick a date or time",
+  camera: "Camera",
+  cameraRoll: "Camera roll",
+  location: "Location",
+  richmenuswitch: "Switch menu",
+  clipboard: "Copy",
+  coupon: "Open coupon",
 };
 
-// What a screen reader and a tool tip say of an action.
+const nameOf = (action) => (Object.hasOwn(LABELS, action.type) ? LABELS[action.type] : text(action.type));
+
+// What a screen reader says of an action that stands on no words.
 export function describe(action) {
   if (!isObject(action)) return "";
-  const name = Object.hasOwn(LABELS, action.type) ? LABELS[action.type] : text(action.type);
-  const what = text(action.label) || text(action.text) || text(action.uri) || text(action.clipboardText) ||
-    text(action.displayText) || text(action.data);
-  return what ? `${name}: ${what}`.slice(0, 300) : name;
+  const what = text(action.label) || text(action.text) || text(action.displayText) || content(action);
+  return what ? `${nameOf(action)}: ${what}`.slice(0, 300) : nameOf(action);
 }
 
-export const isAction = (action) => isObject(action) && typeof action.type === "string" && action.type !== "";
+const content = (action) =>
+  text(action.data) ||
+  text(action.uri) ||
+  text(action.clipboardText) ||
+  text(action.text) ||
+  text(action.richMenuAliasId) ||
+  text(action.couponId);
+
+const isAction = (action) => isObject(action) && typeof action.type === "string" && action.type !== "";
 
 // Makes the element tappable by mouse, finger and keyboard; without a proper action it stays as it is. `original` is the
 // object as it stands in the message where `action` is another form of it (imagemap). Returns the element.
@@ -98,12 +114,14 @@ export function bind(node, action, context, { label = "", original = action } = 
   tappable.set(node, { action, original, context });
   node.classList.add("d-tap");
   node.dataset.action = action.type.slice(0, 40);
+  // A tool tip for whoever writes the bot: what is behind this.
+  node.title = `${nameOf(action)}: ${content(action)}`.slice(0, 300);
   if (node.tagName !== "BUTTON") {
-    node.setAttribute("role", "button");
+    // What is in a button does not exist for screen readers; so what has tappable parts of its own is a link.
+    node.setAttribute("role", node.querySelector(".d-tap") ? "link" : "button");
     node.tabIndex = 0;
   }
-  const said = label || describe(action);
-  if (said && (label || node.tagName !== "BUTTON" || !node.textContent)) node.setAttribute("aria-label", said);
+  if (label || !node.textContent.trim()) node.setAttribute("aria-label", label || describe(action));
   return node;
 }
 

@@ -47,8 +47,14 @@ export function askDateTime(action) {
   const send = el("button", "d-ask-send", "Send");
   send.type = "submit";
   const range = min || max ? el("p", "d-small", `${min || "…"} to ${max || "…"}`) : null;
-  const form = el("form", "d-ask-form", el("p", "d-ask-title", title), input, range,
-    el("div", "d-ask-buttons", cancel, send));
+  const form = el(
+    "form",
+    "d-ask-form",
+    el("p", "d-ask-title", title),
+    input,
+    range,
+    el("div", "d-ask-buttons", cancel, send),
+  );
   form.method = "dialog";
   const dialog = el("dialog", "d-ask", form);
   dialog.setAttribute("aria-label", title);
@@ -57,7 +63,9 @@ export function askDateTime(action) {
   return new Promise((resolve) => {
     let picked = null;
     cancel.addEventListener("click", () => dialog.close());
-    form.addEventListener("submit", () => { picked = input.value || null; });
+    form.addEventListener("submit", () => {
+      picked = input.value || null;
+    });
     dialog.addEventListener("close", () => {
       dialog.remove();
       // Seconds never go out, whatever the browser adds.

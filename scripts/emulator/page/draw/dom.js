@@ -30,8 +30,11 @@ export function svg(tag, attributes = {}, ...children) {
 
 // A drawing of 24 by 24 made of the given paths, in the colour of the text around it. Hidden from screen readers.
 export function icon(className, ...paths) {
-  return svg("svg", { viewBox: "0 0 24 24", class: `d-icon ${className}`, "aria-hidden": "true", focusable: "false" },
-    ...paths.map((d) => svg("path", { d })));
+  return svg(
+    "svg",
+    { viewBox: "0 0 24 24", class: `d-icon ${className}`, "aria-hidden": "true", focusable: "false" },
+    ...paths.map((d) => svg("path", { d })),
+  );
 }
 
 // Messages may hold anything anywhere: these read a value as what is expected, or as nothing.
@@ -65,8 +68,12 @@ export function fallback(label, value) {
   } catch {
     json = undefined;
   }
-  return el("div", "d-fallback", el("span", "d-fallback-label", label),
-    el("details", "", el("summary", "", "JSON"), el("pre", "", text(json ?? String(value)))));
+  return el(
+    "div",
+    "d-fallback",
+    el("span", "d-fallback-label", label),
+    el("details", "", el("summary", "", "JSON"), el("pre", "", text(json ?? String(value)))),
+  );
 }
 
 // Draws a part of a message: what throws becomes a fallback of that part only.

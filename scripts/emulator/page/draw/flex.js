@@ -20,15 +20,17 @@ function block(name, bubble, first, state) {
     wrap.classList.add("f-block-line");
     style(wrap, "border-top-color", colour(own.separatorColor));
   }
-  wrap.append(part(name, content, () => {
-    if (!isObject(content)) return fallback(name, content);
-    if (content.type === "video" && name === "hero") return video(content, state, component);
-    return component(content, "vertical", { ...state, pad: state.pads[name] });
-  }));
+  wrap.append(
+    part(name, content, () => {
+      if (!isObject(content)) return fallback(name, content);
+      if (content.type === "video" && name === "hero") return video(content, state, component);
+      return component(content, "vertical", { ...state, pad: state.pads[name] });
+    }),
+  );
   return wrap;
 }
 
-export function drawBubble(bubble, context) {
+function drawBubble(bubble, context) {
   if (!isObject(bubble) || bubble.type !== "bubble") return fallback("Bubble", bubble);
   const named = BLOCKS.filter((name) => bubble[name] !== undefined && bubble[name] !== null);
   if (named.length === 0) return fallback("A bubble without a block", bubble);
@@ -38,7 +40,9 @@ export function drawBubble(bubble, context) {
   // The text of a bubble runs as it says, whatever the page does.
   node.dir = bubble.direction === "rtl" ? "rtl" : "ltr";
   const small = SMALL.includes(size);
-  const pads = Object.fromEntries(Object.entries(small ? BLOCK_SMALL : BLOCK).map(([name, px]) => [name, { all: px, bottom: px }]));
+  const pads = Object.fromEntries(
+    Object.entries(small ? BLOCK_SMALL : BLOCK).map(([name, px]) => [name, { all: px, bottom: px }]),
+  );
   // The footer comes closer to the body than the bubble's edge would.
   if (named.includes("footer")) pads.body.bottom = BLOCK_SMALL.body;
   const state = { context, depth: 0, parts: { left: 2000 }, pads };
@@ -59,6 +63,9 @@ export function drawFlex(message, context) {
     return node;
   }
   if (contents.type !== "carousel") return fallback("Flex", message);
-  return scroller("f-carousel", text(message.altText) || "Flex carousel", list(contents.contents).map((bubble) =>
-    part("bubble", bubble, () => drawBubble(bubble, context))));
+  return scroller(
+    "f-carousel",
+    text(message.altText) || "Flex carousel",
+    list(contents.contents).map((bubble) => part("bubble", bubble, () => drawBubble(bubble, context))),
+  );
 }

@@ -36,13 +36,19 @@ export function box(c, layout, state) {
   const own = Object.hasOwn(LAYOUTS, c.layout) ? c.layout : "vertical";
   const node = el("div", `f-box ${LAYOUTS[own]}`);
   const within = { ...state, depth: state.depth + 1, pad: undefined };
-  const children = list(c.contents);
+  // One more than may be drawn: its place says that there was more.
+  const children = list(c.contents).slice(0, Math.max(0, state.parts.left) + 1);
   const nodes = children.map((child) => component(child, own, within));
   space(children, nodes, c, own);
   node.append(...nodes);
 
   const size = { percent: true };
-  for (const [name, value] of [["width", c.width], ["max-width", c.maxWidth], ["height", c.height], ["max-height", c.maxHeight]])
+  for (const [name, value] of [
+    ["width", c.width],
+    ["max-width", c.maxWidth],
+    ["height", c.height],
+    ["max-height", c.maxHeight],
+  ])
     style(node, name, length(value, size));
 
   if (state.pad) {

@@ -39,7 +39,11 @@ const ALIGN = { start: "f-at-start", end: "f-at-end", center: "f-at-center" };
 
 // The component has the place, the drawing area within it has size and ratio, the picture fills that or fits into it.
 export function flexImage(c, layout, state) {
-  const area = picture(mediaAddress(c.url), { alt: "", wanted: c.url, className: c.aspectMode === "cover" ? "f-area d-cover" : "f-area d-contain" });
+  const area = picture(mediaAddress(c.url), {
+    alt: "",
+    wanted: c.url,
+    className: c.aspectMode === "cover" ? "f-area d-cover" : "f-area d-contain",
+  });
   const node = el("div", `f-image ${keyword(c.align, ALIGN) ?? ALIGN.center}${gravity(c, layout)}`, area);
   const [w, h] = ratio(c.aspectRatio) ?? [1, 1];
   style(area, "aspect-ratio", `${w} / ${h}`);

@@ -9,7 +9,8 @@ import { linkAddress, mediaAddress, style } from "./value.js";
 // Puts the node over its part of the picture. false when the area is none.
 export function place(node, area, width, height) {
   const { x, y, width: w, height: h } = object(area);
-  if (![x, y, w, h].every((n) => typeof n === "number" && Number.isFinite(n) && n >= 0) || w === 0 || h === 0) return false;
+  if (![x, y, w, h].every((n) => typeof n === "number" && Number.isFinite(n) && n >= 0) || w === 0 || h === 0)
+    return false;
   const share = (n, whole) => `${Math.min(100, (n / whole) * 100)}%`;
   style(node, "left", share(x, width));
   style(node, "top", share(y, height));
@@ -38,7 +39,9 @@ function movie(video, width, height, context) {
     after.type = "button";
     after.hidden = true;
     node.append(bind(after, { type: "uri", label: text(link.label), uri }, context, { original: link }));
-    whenEnded(film, () => { after.hidden = false; });
+    whenEnded(film, () => {
+      after.hidden = false;
+    });
   }
   return node;
 }
@@ -53,7 +56,11 @@ export function drawImagemap(message, context) {
   const address = (w) => mediaAddress(`${text(message.baseUrl)}/${w}`);
   const sources = address(1040) && WIDTHS.map((w) => `${address(w)} ${w}w`).join(", ");
   const frame = picture(address(1040), {
-    alt: text(message.altText), className: "d-whole", wanted: message.baseUrl, sources: sources ?? "", sizes: "300px",
+    alt: text(message.altText),
+    className: "d-whole",
+    wanted: message.baseUrl,
+    sources: sources ?? "",
+    sizes: "300px",
   });
   const node = el("div", "d-imagemap", frame);
   style(node, "aspect-ratio", `${width} / ${Math.min(height, width * 10)}`);

@@ -30,8 +30,18 @@ export { summary } from "./text.js";
 export { linkAddress } from "./value.js";
 
 const DRAW = {
-  text: drawText, textV2: drawText, sticker: drawSticker, image: drawImage, video: drawVideo, audio: drawAudio,
-  file: drawFile, location: drawLocation, coupon: drawCoupon, imagemap: drawImagemap, template: drawTemplate, flex: drawFlex,
+  text: drawText,
+  textV2: drawText,
+  sticker: drawSticker,
+  image: drawImage,
+  video: drawVideo,
+  audio: drawAudio,
+  file: drawFile,
+  location: drawLocation,
+  coupon: drawCoupon,
+  imagemap: drawImagemap,
+  template: drawTemplate,
+  flex: drawFlex,
 };
 
 // The message's bubble or bubbles, without who sent it and when. Never throws: what cannot be drawn is shown as JSON.
@@ -39,16 +49,25 @@ export function drawMessage(message, context = {}) {
   const type = isObject(message) ? text(message.type) : "";
   const known = Object.hasOwn(DRAW, type);
   const node = part(type || "message", message, () =>
-    known ? DRAW[type](message, context ?? {}) : fallback(type ? `Message of type ${type}` : "No message", message));
+    known ? DRAW[type](message, context ?? {}) : fallback(type ? `Message of type ${type}` : "No message", message),
+  );
   return el("div", `d d-of-${known ? type : "unknown"}${context?.own ? " d-own" : ""}`, node);
 }
 
 // The row of chips of a quickReply object.
 export function drawQuickReply(reply, context = {}) {
-  return el("div", "d d-of-quick-reply", part("quick reply", reply, () => quickReply(reply, context ?? {})));
+  return el(
+    "div",
+    "d d-of-quick-reply",
+    part("quick reply", reply, () => quickReply(reply, context ?? {})),
+  );
 }
 
 // The menu's picture with its areas. imageUrl null draws the areas on a plain ground.
 export function drawRichMenu(menu, imageUrl, context = {}) {
-  return el("div", "d d-of-rich-menu", part("rich menu", menu, () => richMenu(menu, imageUrl, context ?? {})));
+  return el(
+    "div",
+    "d d-of-rich-menu",
+    part("rich menu", menu, () => richMenu(menu, imageUrl, context ?? {})),
+  );
 }

@@ -6,7 +6,7 @@ import { picture } from "./picture.js";
 import { mediaAddress, ownAddress } from "./value.js";
 
 // Where a message's content is: what the page says first, then what the message says. null when nowhere.
-export function addressOf(message, kind, context) {
+function addressOf(message, kind, context) {
   const provider = object(message.contentProvider);
   const field = kind === "preview" ? "previewImageUrl" : "originalContentUrl";
   return ownAddress(context.mediaUrl?.(message, kind)) ?? mediaAddress(message[field]) ?? mediaAddress(provider[field]);
@@ -21,8 +21,12 @@ export function drawImage(message, context) {
   const preview = addressOf(message, "preview", context) ?? original;
   const frame = picture(preview, { alt: "Photo", className: "d-photo", wanted: wantedOf(message, "preview") });
   const set = object(message.imageSet);
-  const node = el(original ? "a" : "div", "d-image", frame,
-    number(set.index) > 0 && number(set.total) > 1 && el("span", "d-badge", `${set.index}/${set.total}`));
+  const node = el(
+    original ? "a" : "div",
+    "d-image",
+    frame,
+    number(set.index) > 0 && number(set.total) > 1 && el("span", "d-badge", `${set.index}/${set.total}`),
+  );
   if (original) {
     node.href = original;
     node.target = "_blank";
@@ -33,7 +37,7 @@ export function drawImage(message, context) {
 }
 
 // m:ss of milliseconds
-export function clock(ms) {
+function clock(ms) {
   const seconds = Math.max(0, Math.round(number(ms) / 1000));
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
@@ -68,7 +72,7 @@ export function drawAudio(message, context) {
 
 const SHEET = "M6 2h8l5 5v15H6zM14 2v6h5";
 
-export function size(bytes) {
+function size(bytes) {
   const n = number(bytes, -1);
   if (n < 0) return "";
   if (n < 1000) return `${n} B`;
@@ -80,8 +84,12 @@ export function drawFile(message, context) {
   const name = text(message.fileName) || "file";
   const shown = el("span", "d-file-name", name);
   shown.dir = "auto";
-  const node = el(address ? "a" : "div", "d-bubble d-file", icon("d-file-icon", SHEET),
-    el("span", "d-file-facts", shown, el("span", "d-small", size(message.fileSize))));
+  const node = el(
+    address ? "a" : "div",
+    "d-bubble d-file",
+    icon("d-file-icon", SHEET),
+    el("span", "d-file-facts", shown, el("span", "d-small", size(message.fileSize))),
+  );
   if (address) {
     node.href = address;
     node.download = name.replace(/[\\/\u0000-\u001f\u202a-\u202e\u2066-\u2069]/g, "_");

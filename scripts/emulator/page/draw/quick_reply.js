@@ -21,9 +21,20 @@ export function quickReply(reply, context) {
     const { imageUrl, action } = object(item);
     const address = mediaAddress(imageUrl);
     const type = object(action).type;
-    const image = text(imageUrl) ? picture(address, { className: "d-chip-picture", alt: "", wanted: imageUrl })
-      : Object.hasOwn(ICONS, type) ? icon("d-chip-icon", ICONS[type]) : null;
-    node.append(button("d-chip", action, context, image, el("span", "d-one-line", text(object(action).label) || describe(action))));
+    const image = text(imageUrl)
+      ? picture(address, { className: "d-chip-picture", alt: "", wanted: imageUrl })
+      : Object.hasOwn(ICONS, type)
+        ? icon("d-chip-icon", ICONS[type])
+        : null;
+    node.append(
+      button(
+        "d-chip",
+        action,
+        context,
+        image,
+        el("span", "d-one-line", text(object(action).label) || describe(action)),
+      ),
+    );
   }
   return node;
 }

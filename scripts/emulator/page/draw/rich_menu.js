@@ -10,7 +10,10 @@ import { ownAddress, style } from "./value.js";
 export function richMenu(menu, imageUrl, context) {
   watchPictures();
   const { size, areas, name } = object(menu);
-  const [width, height] = [Math.max(1, number(object(size).width, 2500)), Math.max(1, number(object(size).height, 1686))];
+  const [width, height] = [
+    Math.max(1, number(object(size).width, 2500)),
+    Math.max(1, number(object(size).height, 1686)),
+  ];
   const address = ownAddress(imageUrl);
   const node = el("div", "d-rich-menu", address ? picture(address, { className: "d-whole", alt: text(name) }) : null);
   if (!address) node.classList.add("d-bare");

@@ -7,20 +7,22 @@ import { linkAddress, ownAddress, style } from "./value.js";
 const LINK = /(?:https?|line):\/\/[^\s<>"'`{}|\\^\u3000-\u303f\uff00-\uff20]+/giu;
 
 function trimmed(address) {
+  const open = { ")": "(", "]": "[" };
+  const surplus = {};
+  for (const [close, opening] of Object.entries(open)) surplus[close] = count(address, close) - count(address, opening);
   let end = address.length;
   for (;;) {
     const last = address[end - 1];
-    if (/[.,;:!?]/.test(last)) end--;
-    else if (last === ")" && count(address, "(", end) < count(address, ")", end)) end--;
-    else if (last === "]" && count(address, "[", end) < count(address, "]", end)) end--;
-    else return address.slice(0, end);
+    if (surplus[last] > 0) surplus[last]--;
+    else if (!/[.,;:!?]/.test(last)) return address.slice(0, end);
+    end--;
   }
 }
 
-const count = (words, letter, end) => words.slice(0, end).split(letter).length - 1;
+const count = (words, letter) => words.split(letter).length - 1;
 
 // Plain text with its links: an array of strings and elements.
-export function linked(words) {
+function linked(words) {
   const out = [];
   let from = 0;
   for (const hit of words.matchAll(LINK)) {
@@ -74,7 +76,8 @@ function pieces(words, marks) {
   marks.sort((a, b) => a.at - b.at);
   for (const mark of marks) {
     const end = mark.at + mark.length;
-    if (!Number.isInteger(mark.at) || !Number.isInteger(end) || mark.at < from || mark.length < 1 || end > words.length) continue;
+    if (!Number.isInteger(mark.at) || !Number.isInteger(end) || mark.at < from || mark.length < 1 || end > words.length)
+      continue;
     out.push(...linked(words.slice(from, mark.at)), mark.draw());
     from = end;
   }
@@ -88,7 +91,11 @@ function textParts(message, context) {
   for (const one of list(message.emojis)) {
     if (!isObject(one)) continue;
     // Bots give the index of a "$"; in a webhook the emoji has a length, too.
-    marks.push({ at: one.index, length: number(one.length, 1), draw: () => emoji(one.productId, one.emojiId, context) });
+    marks.push({
+      at: one.index,
+      length: number(one.length, 1),
+      draw: () => emoji(one.productId, one.emojiId, context),
+    });
   }
   for (const one of list(object(message.mention).mentionees)) {
     if (!isObject(one)) continue;
@@ -105,7 +112,8 @@ function substituted(message, context) {
   const words = text(message.text);
   const table = object(message.substitution);
   const out = [];
-  let plain = "", from = 0;
+  let plain = "",
+    from = 0;
   for (const hit of words.matchAll(KEY)) {
     plain += words.slice(from, hit.index);
     from = hit.index + hit[0].length;
@@ -135,8 +143,16 @@ export function drawText(message, context) {
 }
 
 const SHORT = {
-  image: "Photo", video: "Video", audio: "Voice message", file: "File", location: "Location", sticker: "Sticker",
-  imagemap: "Image map", template: "Template", flex: "Flex", coupon: "Coupon",
+  image: "Photo",
+  video: "Video",
+  audio: "Voice message",
+  file: "File",
+  location: "Location",
+  sticker: "Sticker",
+  imagemap: "Image map",
+  template: "Template",
+  flex: "Flex",
+  coupon: "Coupon",
 };
 
 // A message in one line, as a quote or a list of chats shows it. Plain text.
@@ -159,7 +175,8 @@ export function quote(message, context) {
     return node;
   }
   const quoted = isObject(entry.message) ? entry.message : entry;
-  const who = text(entry.name) || (text(entry.userId) && nameOf(entry.userId, context)) || text(object(quoted.sender).name);
+  const who =
+    text(entry.name) || (text(entry.userId) && nameOf(entry.userId, context)) || text(object(quoted.sender).name);
   const words = summary(quoted, context).slice(0, 200);
   if (who) node.append(el("span", "d-quote-name", who));
   node.append(el("span", "d-quote-words", words));

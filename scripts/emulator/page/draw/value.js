@@ -43,15 +43,7 @@ export function colour(value) {
   return typeof value === "string" && COLOUR.test(value) ? value.toLowerCase() : null;
 }
 
-// "#rrggbb" -> is dark text readable on it?
-export function isLight(value) {
-  const c = colour(value);
-  if (!c) return true;
-  const [r, g, b] = [1, 3, 5].map((i) => parseInt(c.slice(i, i + 2), 16));
-  return r * 0.299 + g * 0.587 + b * 0.114 > 150;
-}
-
-export function degrees(value) {
+function degrees(value) {
   const hit = typeof value === "string" ? DEGREES.exec(value) : null;
   return hit && Number(hit[1]) < 360 ? Number(hit[1]) : null;
 }
