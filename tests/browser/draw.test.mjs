@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { shoot } from "./kit.mjs";
 import { messages, near, stage } from "./stage.mjs";
 
 const good = messages.good;
@@ -116,16 +117,58 @@ test("a video that was played to its end tells so once", async () => {
   assert.equal((await told()).length, 1);
 });
 
-test("videos and sounds fetch nothing before they are played", async () => {
+test("videos and sounds fetch nothing before they are played; a video shows its preview until then", async () => {
+  const asked = [];
+  page.on("request", (request) => asked.push(request.url()));
   for (const m of [good.video, good.audio, good.imagemapVideo]) {
     await show(m);
-    assert.deepEqual(
-      await page.locator("video, audio").evaluateAll((all) => all.map((p) => [p.preload, p.controls, p.autoplay])),
-      [["none", true, false]],
-    );
+    const players = await page.locator("video, audio").evaluateAll((all) => all.map((p) => [p.preload, p.autoplay]));
+    assert.deepEqual(players, [["none", false]]);
   }
   await show(good.audio);
   assert.deepEqual(await words(".d-small"), ["1:01"]);
+  await show(good.video);
+  await page.locator(".d-placeholder").waitFor();
+  assert.deepEqual(await words(".d-placeholder-host"), ["films.invalid"]);
+  assert.ok(!asked.some((url) => url.endsWith(".mp4") || url.endsWith(".m4a")), String(asked));
+});
+
+test("the play button starts a video by click and by key; the browser's controls come then", async () => {
+  for (const start of [(b) => b.click(), (b) => b.press("Enter")]) {
+    await page.evaluate(
+      (m) => void show(m, { mediaUrl: (_, kind) => (kind === "original" ? "/clip.wav" : null) }),
+      good.video,
+    );
+    await start(page.getByRole("button", { name: "Play the video" }));
+    await page.waitForFunction(() => told.length > 0);
+    assert.equal(await page.locator(".d-play").isVisible(), false);
+    assert.equal(
+      await page.locator("video").evaluate((video) => video.controls && document.activeElement === video),
+      true,
+    );
+  }
+});
+
+test("a video that does not come says from where", async () => {
+  await show(good.video);
+  await page.getByRole("button", { name: "Play the video" }).click();
+  await page.locator(".d-film-note").waitFor();
+  assert.ok(await page.locator(".d-placeholder").isVisible());
+  assert.deepEqual(await words(".d-film-note"), ["The video did not come from films.invalid"]);
+  await shoot(page, "video-failed");
+  // The button is back, for another try.
+  await page.locator("video").evaluate((video) => (video.src = "/clip.wav"));
+  await page.getByRole("button", { name: "Play the video" }).click();
+  await page.waitForFunction(() => told.length > 0);
+});
+
+test("without a preview a video has its controls at once", async () => {
+  await page.evaluate(
+    () => void show({ type: "video", id: "6" }, { mediaUrl: (_, kind) => (kind === "original" ? "/clip.wav" : null) }),
+  );
+  assert.deepEqual(await page.locator("video").evaluate((v) => [v.controls, v.preload]), [true, "metadata"]);
+  const size = await page.evaluate(() => box(document.querySelector("video")));
+  assert.ok(near(size.width, 260) && near(size.height, 195), JSON.stringify(size));
 });
 
 test("files are links to save; places say where they are", async () => {

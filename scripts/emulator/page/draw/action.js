@@ -1,15 +1,15 @@
-// Things that can be tapped. No element has a listener of its own: what an element does is kept beside it, and four
+// Things that can be tapped. No element has a listener of its own: what an element does is kept beside it, and five
 // listeners on the document serve a chat of any length.
 
 import { el, isObject, text } from "./dom.js";
 import { failed } from "./picture.js";
 
-// element -> {action, original, context}
+// element -> {action, original, context}, or {local}: a function for what concerns the drawing only
 const tappable = new WeakMap();
 // video -> {trackingId, context}; taken out when it was watched
 const tracked = new WeakMap();
-// element -> function called when a video or sound in it ended
-const endings = new WeakMap();
+// video -> {started, failed, ended}: functions, each of them optional
+const played = new WeakMap();
 
 let listening = false;
 
@@ -18,9 +18,10 @@ function listen() {
   listening = true;
   document.addEventListener("click", onClick);
   document.addEventListener("keydown", onKey);
-  // These two do not bubble, but they are seen on their way down.
+  // These do not bubble, but they are seen on their way down.
   document.addEventListener("ended", onEnded, true);
-  document.addEventListener("error", (event) => failed(event.target), true);
+  document.addEventListener("play", (event) => played.get(event.target)?.started?.(), true);
+  document.addEventListener("error", onError, true);
 }
 
 function known(start) {
@@ -50,7 +51,8 @@ function onKey(event) {
 }
 
 function run(node) {
-  const { action, original, context } = tappable.get(node);
+  const { action, original, context, local } = tappable.get(node);
+  if (local) return void local();
   context.onAction?.(action, { element: node, original });
 }
 
@@ -60,7 +62,12 @@ function onEnded(event) {
     tracked.delete(event.target);
     seen.context.onAction?.({ type: "videoPlayComplete", trackingId: seen.trackingId }, { element: event.target });
   }
-  endings.get(event.target)?.();
+  played.get(event.target)?.ended?.();
+}
+
+function onError(event) {
+  failed(event.target);
+  played.get(event.target)?.failed?.();
 }
 
 // When the video has been played to its end for the first time, the context's onAction is told with the tracking id.
@@ -69,9 +76,16 @@ export function track(video, trackingId, context) {
   tracked.set(video, { trackingId, context });
 }
 
-export function whenEnded(player, then) {
+// Calls `started`, `failed` and `ended` of what is given when that happens to the video.
+export function whenPlayed(video, what) {
   listen();
-  endings.set(player, then);
+  played.set(video, { ...played.get(video), ...what });
+}
+
+// For a <button> that does something here and is no action of a message.
+export function press(node, local) {
+  listen();
+  tappable.set(node, { local });
 }
 
 const LABELS = {

@@ -1,10 +1,10 @@
 // The smaller components of Flex: button, image, video, icon, separator, filler.
 
-import { bind, button as press, describe, track } from "./action.js";
+import { bind, button as press, describe } from "./action.js";
 import { el, fallback, isObject, object, text } from "./dom.js";
 import { fit } from "./fit.js";
 import { flexOf, isAbsolute } from "./flex_place.js";
-import { player } from "./media.js";
+import { film } from "./media.js";
 import { picture } from "./picture.js";
 import { BUTTON, IMAGE, SPACER, TEXT } from "./sizes.js";
 import { colour, keyword, length, linkAddress, mediaAddress, percent, pixels, ratio, style } from "./value.js";
@@ -67,11 +67,10 @@ export function flexImage(c, layout, state) {
 export function video(c, state, component) {
   const address = mediaAddress(c.url);
   if (!address) return isObject(c.altContent) ? component(c.altContent, "vertical", state) : fallback("video", c);
-  const film = player(address, mediaAddress(c.previewUrl), "Video");
+  const { frame } = film(address, mediaAddress(c.previewUrl), { wanted: text(c.previewUrl) });
   const [w, h] = ratio(c.aspectRatio) ?? [1, 1];
-  style(film, "aspect-ratio", `${w} / ${h}`);
-  const node = el("div", "f-video", film);
-  if (typeof c.trackingId === "string" && c.trackingId) track(film, c.trackingId, state.context);
+  style(frame, "aspect-ratio", `${w} / ${h}`);
+  const node = el("div", "f-video", frame);
   const { label, uri } = object(c.action);
   if (object(c.action).type === "uri" && linkAddress(uri))
     node.append(bind(el("div", "f-video-action", text(label) || text(uri)), c.action, state.context));

@@ -1,8 +1,8 @@
 // Imagemaps, and what they share with rich menus: a picture with tappable areas in the units of a base size.
 
-import { bind, whenEnded, watchPictures } from "./action.js";
+import { bind, whenPlayed, watchPictures } from "./action.js";
 import { el, isObject, list, number, object, text } from "./dom.js";
-import { player } from "./media.js";
+import { film } from "./media.js";
 import { picture } from "./picture.js";
 import { linkAddress, mediaAddress, style } from "./value.js";
 
@@ -29,8 +29,9 @@ function asAction(action) {
 function movie(video, width, height, context) {
   const node = el("div", "d-area-video");
   if (!place(node, video.area, width, height)) return null;
-  const film = player(mediaAddress(video.originalContentUrl), mediaAddress(video.previewImageUrl), "Video");
-  node.append(film);
+  const poster = mediaAddress(video.previewImageUrl);
+  const player = film(mediaAddress(video.originalContentUrl), poster, { wanted: text(video.previewImageUrl) });
+  node.append(player.frame);
   const link = object(video.externalLink);
   const uri = linkAddress(link.linkUri);
   if (uri) {
@@ -39,8 +40,10 @@ function movie(video, width, height, context) {
     after.type = "button";
     after.hidden = true;
     node.append(bind(after, { type: "uri", label: text(link.label), uri }, context, { original: link }));
-    whenEnded(film, () => {
-      after.hidden = false;
+    whenPlayed(player.video, {
+      ended() {
+        after.hidden = false;
+      },
     });
   }
   return node;

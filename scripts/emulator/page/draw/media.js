@@ -1,9 +1,9 @@
 // Pictures, videos, sounds and files, of bots (addresses in the message) and of people (the page knows where they are).
 
-import { track, watchPictures } from "./action.js";
+import { press, track, watchPictures, whenPlayed } from "./action.js";
 import { el, icon, number, object, text } from "./dom.js";
 import { picture } from "./picture.js";
-import { mediaAddress, ownAddress } from "./value.js";
+import { hostOf, mediaAddress, ownAddress } from "./value.js";
 
 // Where a message's content is: what the page says first, then what the message says. null when nowhere.
 function addressOf(message, kind, context) {
@@ -42,22 +42,61 @@ function clock(ms) {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-// A <video> with the browser's controls, which fetches nothing before it is played. A null address draws the poster.
-export function player(address, poster, label) {
+const PLAY = "M9 6l10 6-10 6z";
+
+// A video: {frame, video}. Before it is played there is its preview with a button, and nothing of the film is fetched;
+// then the browser's own controls. Without a preview the film's first frame stands for it. As in the app, a film of
+// another form than its preview has that around it.
+export function film(address, poster, { className = "", wanted = poster } = {}) {
   const video = el("video", "d-player");
-  video.controls = true;
-  video.preload = "none";
   video.playsInline = true;
-  video.setAttribute("aria-label", label);
-  if (poster) video.poster = poster;
+  video.setAttribute("aria-label", "Video");
+  if (!poster && !wanted) {
+    video.controls = true;
+    video.preload = "metadata";
+    if (address) video.src = address;
+    return { video, frame: el("div", "d-film d-dark", video) };
+  }
+  video.preload = "none";
   if (address) video.src = address;
-  return video;
+  const start = el("button", "d-play", icon("", PLAY));
+  start.type = "button";
+  start.setAttribute("aria-label", "Play the video");
+  const frame = el("div", "d-film", picture(poster, { className: `d-cover ${className}`, wanted }), video, start);
+  const note = el("span", "d-film-note", `The video did not come from ${hostOf(address)}`);
+  note.hidden = true;
+  frame.append(note);
+  const begin = (begun) => {
+    start.hidden = begun;
+    video.controls = begun;
+  };
+  whenPlayed(video, {
+    started: () => begin(true),
+    failed() {
+      begin(false);
+      note.hidden = false;
+    },
+  });
+  press(start, () => {
+    begin(true);
+    video.focus();
+    if (video.error) video.load();
+    note.hidden = true;
+    // A film that cannot be had says so by its "error" event.
+    video.play().catch(() => {});
+  });
+  return { video, frame };
 }
 
 export function drawVideo(message, context) {
-  const video = player(addressOf(message, "original", context), addressOf(message, "preview", context), "Video");
+  const poster = addressOf(message, "preview", context);
+  const { frame, video } = film(addressOf(message, "original", context), poster, {
+    className: "d-photo",
+    wanted: poster ?? text(wantedOf(message, "preview")),
+  });
   if (typeof message.trackingId === "string" && message.trackingId) track(video, message.trackingId, context);
-  return el("div", "d-video", video, number(message.duration) > 0 && el("span", "d-badge", clock(message.duration)));
+  const duration = number(message.duration);
+  return el("div", "d-video", frame, duration > 0 && el("span", "d-badge", clock(duration)));
 }
 
 export function drawAudio(message, context) {
