@@ -129,7 +129,7 @@ export function bind(node, action, context, { label = "", original = action } = 
   node.classList.add("d-tap");
   node.dataset.action = action.type.slice(0, 40);
   // A tool tip for whoever writes the bot: what is behind this.
-  node.title = `${nameOf(action)}: ${content(action)}`.slice(0, 300);
+  node.title = [nameOf(action), content(action)].filter(Boolean).join(": ").slice(0, 300);
   if (node.tagName !== "BUTTON") {
     // What is in a button does not exist for screen readers; so what has tappable parts of its own is a link.
     node.setAttribute("role", node.querySelector(".d-tap") ? "link" : "button");
