@@ -42,15 +42,25 @@ local function some_users(search, start, limit)
   return out, total
 end
 
--- ---- chats: those that something happened in lately, then the newest ----
+-- ---- chats: those that something happened in lately, then the newest, then those that nothing was said in yet ----
 
 local function show_chat(chat)
   local entry = chat.n > 0 and world.entry(chat, chat.n) or nil
+  local channel = world.state.channels[chat.channel]
+  local friend = chat.type == "user" and channel and channel.friends[chat.id]
   return {key = chat.key, type = chat.type, id = chat.id, channel = chat.channel, n = chat.n,
+    friend = chat.type == "user" and (friend and friend.state or "none") or nil,
     last = entry and base.shown(chat, chat.n, entry)}
 end
 
-local function some_chats()
+-- What a conversation is before its first message.
+local function silent(kind, id, channel)
+  local key = kind == "user" and channel .. ":" .. id or id
+  return {key = key, type = kind, id = id, channel = channel, n = 0, entries = {}}
+end
+
+-- users: of the first ones, a list.
+local function some_chats(users)
   local state = world.state
   local out, seen = json.array(), {}
   local function put(key)
@@ -66,6 +76,18 @@ local function some_chats()
   end
   for i = #recent, 1, -1 do put(recent[i]) end
   for i = #state.chat_list, 1, -1 do put(state.chat_list[i]) end
+  local function put_silent(chat)
+    if seen[chat.key] or #out >= SHOWN then return end
+    seen[chat.key] = true
+    out[#out + 1] = show_chat(chat)
+  end
+  for _, channel in ipairs(people.sorted(state.channels)) do
+    for _, user in ipairs(users) do
+      if not user.deleted then put_silent(silent("user", user.id, channel.id)) end
+    end
+  end
+  for _, group in ipairs(people.sorted(state.groups)) do put_silent(silent("group", group.id, group.channel)) end
+  for _, room in ipairs(people.sorted(state.rooms)) do put_silent(silent("room", room.id, room.channel)) end
   return out
 end
 
@@ -78,7 +100,7 @@ local function overview()
     users = shown, usersTotal = total,
     groups = list(people.sorted(state.groups), people.show_gathering),
     rooms = list(people.sorted(state.rooms), people.show_gathering),
-    chats = some_chats(), chatsTotal = #state.chat_list,
+    chats = some_chats(shown), chatsTotal = #state.chat_list,
     faults = json.array(faults.list()), feed = feed.last(), serial = worlds.serial(),
   }
 end
