@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bindings/trace_news.h"
 #include "line/digest.h"
 #include "line/refusal.h"
 
@@ -356,6 +357,7 @@ static void record(const struct api_call *c, int64_t again_ms)
     worker_count_call(c->row, status, ns);
     LOG(DEBUG, "line call", F_STR("operation", c->name), F_INT("status", status), F_VIEW("request_id", request_id(h)),
         F_NUM("ms", (double)ns / NS_PER_MS), F_STR("error", h->result ? h->error : NULL));
+    if (worker_get()->trace) trace_call(c);
     if (again_ms >= 0)
         LOG(INFO, "line call will be repeated", F_STR("operation", c->name), F_INT("status", status),
             F_VIEW("request_id", request_id(h)), F_INT("attempt", c->attempt), F_INT("in_ms", again_ms),
@@ -417,6 +419,7 @@ LJMP int call_start(lua_State *L, struct api_call *c, const char *what, lua_KFun
     task_check_can_wait(L, what);
     c->rerun = t && (task_rerun(t) || task_attempt(t) > 1);
     headers_set(c);
+    if (worker_get()->trace) trace_where_of(L, c->where, sizeof c->where);
     c->first_ns = clock_ns();
     if (call_token_take(c) == TOKEN_NONE)
         return call_misuse(L, "%s: there is no channel access token: set LINE_CHANNEL_ACCESS_TOKEN, or LINE_CHANNEL_ID", what);

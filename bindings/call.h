@@ -33,6 +33,7 @@ struct api_call {
     bool reply;                  /* a reply token's use */
     bool own_authorization;      /* extra has its own Authorization line */
     int64_t timeout_ms;          /* of one attempt; 0: 10 s */
+    char where[96];              /* the script's line, only with worker.trace */
     /* streams only (content.c) */
     int64_t ready_limit_ms;      /* how long "202, not ready" is waited for */
     /* out, once x.finished */

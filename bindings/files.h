@@ -7,6 +7,9 @@
  * names that users send along with their files must not lead anywhere else. what: "content:save". Returns the text. */
 LJMP const char *file_path(lua_State *L, int idx, const char *what);
 
+/* lua_CFunction (path) → bytes, or nil and why not. A relative path counts from the bot's folder, 64 MiB are the most. */
+int file_read(lua_State *L);
+
 /* A file that appears under its name only once it is whole; functions of the module "line.core":
  *   save_open(path, overwrite, what) → file, with <close>   raises when path exists and is not to be replaced
  *   save_pour(stream, file) → true, or nil at the end  writes what has come; waits when nothing has

@@ -19,6 +19,7 @@
  *   event_functions(methods, reply, chat, meta)   __index of events, event:reply and enter, see lua_event.c
  *   check(kind, value, path, what, where) → value   raises when it breaks a limit of LINE, see check.h
  *   check_mode(mode)   what line.check is, and sets it when mode is given
+ *   trace(where, selector)   tells the host of the handler that takes the event; only there while somebody looks on
  *   parameters(f)      number of declared parameters of a Lua function (-1: a C function), whether it takes "…" */
 #include "bindings/line_core.h"
 #include "base/base64.h"
@@ -30,6 +31,7 @@
 #include "bindings/json.h"
 #include "bindings/lua_modules.h"
 #include "bindings/operation.h"
+#include "bindings/trace_news.h"
 #include "line/digest.h"
 
 struct event_row {
@@ -167,11 +169,15 @@ LJMP int luaopen_line_core(lua_State *L)
         {"array", core_array}, {"builder", builder_new}, {"callable", builder_callable},
         {"event_functions", lua_event_functions}, {"note", built_note_call}, {"built_at", built_where_call},
         {"sha256", core_sha256}, {"random", core_random}, {"sends", core_sends},
-        {"check", message_check_call}, {"check_mode", message_check_mode}, {NULL, NULL},
+        {"trace", trace_handler}, {"check", message_check_call}, {"check_mode", message_check_mode}, {NULL, NULL},
     };
     call_open(L);
     stream_open(L, STREAM_LINE, "content");
     luaL_newlib(L, functions);
+    if (!worker_get()->trace) {
+        lua_pushnil(L);
+        lua_setfield(L, -2, "trace");
+    }
     operation_push_all(L, false);
     lua_setfield(L, -2, "operations");
     operation_push_all(L, true);

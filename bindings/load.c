@@ -83,6 +83,7 @@ static int load_k(lua_State *L, int status, lua_KContext ctx)
         lua_settop(L, 1);
         lua_getfield(L, 1, "handle");
         event_set_router(luaL_ref(L, LUA_REGISTRYINDEX));
+        if (worker_get()->app) return require_step(L, worker_get()->app, STEP_BOT);
         if (!has_bot()) return 0;
         push_bot(L);
         return step(L, 0, STEP_BOT);

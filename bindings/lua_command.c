@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "bindings/files.h"
 #include "bindings/lua_api.h"
 #include "bindings/require.h"
 #include "bindings/source.h"
@@ -18,7 +19,6 @@
 #define CPU_LIMIT_MS 60000        /* a person waits for it and can end it */
 #define PIECE (1u << 20)          /* bytes of one frame of output */
 #define BACKLOG_MOST (4u << 20)   /* output waiting for a slow reader; beyond, the command waits */
-#define READ_MOST (64 << 20)      /* out.read */
 
 struct texts {
     char **items;
@@ -113,44 +113,6 @@ static int out_fail(lua_State *L)
     return 0;
 }
 
-/* At most n bytes of the file into p; the number read, or -1. */
-static ssize_t read_file(const char *path, char *p, size_t n)
-{
-    size_t have = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return -1;
-    while (have < n) {
-        ssize_t r = read(fd, p + have, n - have);
-        if (r < 0 && errno == EINTR) continue;
-        if (r < 0) have = n + 1;
-        if (r <= 0) break;
-        have += (size_t)r;
-    }
-    close(fd);
-    return have > n ? -1 : (ssize_t)have;
-}
-
-/* out.read(path): bytes, or nil and why not. */
-static int out_read(lua_State *L)
-{
-    struct stat st;
-    const char *path = luaL_checkstring(L, 1);
-    if (*path != '/') path = lua_pushfstring(L, "%s/%s", sources_folder(), path);
-    ssize_t n = stat(path, &st);
-    if (n == 0 && st.st_size > READ_MOST) errno = EFBIG, n = -1;
-    if (n == 0) { /* the room first: from opening to closing nothing may raise */
-        char *room = lua_newuserdatauv(L, (size_t)st.st_size + 1, 0);
-        n = read_file(path, room, (size_t)st.st_size);
-        if (n >= 0) {
-            lua_pushlstring(L, room, (size_t)n);
-            return 1;
-        }
-    }
-    lua_pushnil(L);
-    lua_pushfstring(L, "%s: %s", path, strerror(errno));
-    return 2;
-}
-
 LJMP static void push_arguments(lua_State *L)
 {
     lua_createtable(L, (int)command.arguments.n, 0);
@@ -163,7 +125,7 @@ LJMP static void push_arguments(lua_State *L)
 LJMP static void push_out(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"print", out_print}, {"write", out_write}, {"fail", out_fail}, {"read", out_read}, {NULL, NULL},
+        {"print", out_print}, {"write", out_write}, {"fail", out_fail}, {"read", file_read}, {NULL, NULL},
     };
     luaL_newlib(L, functions);
     lua_pushboolean(L, worker_get()->options.json);

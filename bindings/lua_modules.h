@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 struct wire_kv_answer;
 
 int luaopen_moonline_json(lua_State *L);  /* lua_json.c: json */
@@ -27,6 +29,8 @@ void lua_timer_close(void);               /* after the tasks have ended, before 
 void lua_utf16_push(lua_State *L);        /* lua_text.c: push the table line.utf16 */
 int lua_event_functions(lua_State *L);    /* lua_event.c: methods, reply, chat, meta → __index, reply, enter */
 void lua_time_close(void);                /* the timers kept between sleeps, at the worker's end */
+int luaopen_emulator_host(lua_State *L);  /* lua_app.c: emulator.host, for an application of ours */
+void lua_app_news(struct str json);       /* the host tells of the bots */
 int luaopen_moonline_store(lua_State *L); /* lua_store.c: store */
 void lua_store_answer(const struct wire_kv_answer *a); /* the host answers a call of it */
 void lua_store_free(void);

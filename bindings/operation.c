@@ -366,6 +366,7 @@ static int operation_run(lua_State *L, unsigned row, bool quiet)
     c->name = o->name;
     c->verb = o->verb;
     c->idempotent = strcmp(o->verb, "GET") == 0;
+    if (worker_get()->trace) snprintf(c->where, sizeof c->where, "%s", lua_isstring(L, ARG_WHERE) ? lua_tostring(L, ARG_WHERE) : "");
     c->reply = o->body == BODY_JSON && strcmp(o->name, "reply_message") == 0;
     build_url(L, c, row, f, n);
     body_headers(L, c, row, f, n);

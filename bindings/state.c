@@ -44,6 +44,7 @@ void state_open(void)
     require_add(L, "crypto", luaopen_moonline_crypto);
     require_add(L, "http.core", luaopen_http_core);
     require_add(L, "web.core", luaopen_moonline_web);
+    if (w->app) require_add(L, "emulator.host", luaopen_emulator_host);
     require_add(L, "cjson", luaopen_moonline_cjson);
     require_add(L, "line.async", luaopen_line_async);
     require_add(L, "line.core", luaopen_line_core);

@@ -31,6 +31,8 @@ struct worker {
     char *bot, *path, *token, *channel, *api_base, *data_api_base, *manager_api_base; /* settings of START; NUL-terminated, owned */
     uint32_t generation, slot;
     bool check;                  /* `moonline check`: load, report, leave */
+    bool trace;                  /* tell the host which handler takes an event and what it calls: trace_news.h */
+    char *app, *app_settings;    /* NULL, or the module of ours that is loaded in place of a bot, and its settings as JSON */
     char *command;               /* NULL, or the name of the command this process runs; see lua_command.c */
     bool loading;                /* the bot's top level is running */
 };

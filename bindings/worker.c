@@ -163,6 +163,8 @@ static int set(struct str name, struct str value)
         {SETTING_DATA_API_BASE, &worker.data_api_base, NULL},
         {SETTING_MANAGER_API_BASE, &worker.manager_api_base, NULL},
         {SETTING_COMMAND, &worker.command, NULL},
+        {SETTING_APP, &worker.app, NULL},
+        {SETTING_APP_SETTINGS, &worker.app_settings, NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (!str_is(name, rows[i].name)) continue;
@@ -186,6 +188,10 @@ static const char *setting(struct str name, struct str value)
     static char error[256];
     if (str_is(name, SETTING_MODE)) {
         worker.check = str_is(value, "check");
+        return NULL;
+    }
+    if (str_is(name, SETTING_TRACE)) {
+        worker.trace = str_is(value, "yes");
         return NULL;
     }
     if (str_is(name, SETTING_RENEWS)) {
@@ -234,6 +240,9 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
     case WIRE_WEB_GONE:
         if (!process.ready || !web_take_frame(type, payload)) break;
         return;
+    case WIRE_NEWS:
+        if (!process.started || !worker.app || wire_read_strings(payload, &a, NULL)) break;
+        return lua_app_news(a);
     case WIRE_TOKEN:
         if (!process.started || wire_read_strings(payload, &a, &b)) break;
         return call_token_news(a, b);
@@ -295,7 +304,7 @@ static void close_all(void)
     lua_command_free();
     options_free(&worker.options);
     char *const texts[] = {worker.bot, worker.path, worker.token, worker.channel, worker.api_base, worker.data_api_base,
-                           worker.manager_api_base, worker.command};
+                           worker.manager_api_base, worker.command, worker.app, worker.app_settings};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
     munmap(worker.page, sizeof *worker.page);
 }

@@ -11,8 +11,10 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "host/app.h"
 #include "host/credentials.h"
 #include "host/dispatch.h"
+#include "host/news.h"
 #include "host/rates.h"
 #include "host/snapshot.h"
 #include "host/token.h"
@@ -53,15 +55,38 @@ struct bot *bot_new(struct host *h, const char *path, char *error, size_t n)
     }
     struct bot *b = mem_zalloc(sizeof *b);
     b->host = h;
+    b->options = h->options;
     b->name = stem(real);
     b->file = mem_strdup(file);
     auto_free char *copy = mem_strdup(file);
     b->dir = mem_strdup(dirname(copy));
-    b->credentials = credentials_read(b->dir, b->name, error, n);
+    b->credentials = h->app ? app_credentials(h->app) : NULL;
+    b->fixed = b->credentials != NULL;
+    if (!b->fixed) b->credentials = credentials_read(b->dir, b->name, error, n);
     b->settle_closed = true;
     if (b->credentials) return b;
     bot_free(b);
     return NULL;
+}
+
+struct bot *bot_new_app(struct host *h, const char *module, const struct options *o, char *error, size_t n)
+{
+    auto_free char *here = realpath(".", NULL);
+    if (!here) {
+        snprintf(error, n, "the current folder: %s", strerror(errno));
+        return NULL;
+    }
+    struct bot *b = mem_zalloc(sizeof *b);
+    b->host = h;
+    b->options = o;
+    b->app = module;
+    b->name = mem_strdup(module);
+    b->file = mem_printf("%s/", here);
+    b->dir = mem_strdup(here);
+    b->route = mem_strdup(""); /* no path is that one */
+    b->credentials = credentials_fixed("", "", "");
+    b->fixed = b->settle_closed = true;
+    return b;
 }
 
 void bot_free(struct bot *b)
@@ -153,7 +178,8 @@ static void take_over(struct bot *b, struct generation *g)
     b->refusals = 0;
     b->retry_at_ns = 0;
     if (g->number > 1) b->reloads_ok++;
-    if (g->number == 1 || (first && !b->announced)) {
+    if (b->app && !b->announced) app_ready(b->host->app);
+    if (!b->app && (g->number == 1 || (first && !b->announced))) {
         printf("moonline: bot %s at %s, generation %u, %u handler%s\n", b->name, b->route, g->number, g->handlers,
                g->handlers == 1 ? "" : "s");
         fflush(stdout);
@@ -161,6 +187,7 @@ static void take_over(struct bot *b, struct generation *g)
     b->announced = true;
     LOG(INFO, "serving", F_STR("bot", b->name), F_INT("generation", g->number), F_INT("handlers", g->handlers),
         F_NUM("ms", (double)(clock_ns() - g->started_ns) / NS_PER_MS));
+    news_generation(g);
     if (!g->handlers && !g->web_routes)
         LOG(WARN, "no handlers: every event is finished unanswered; line.on, line.hear and line.postback make one",
             F_STR("bot", b->name), F_INT("generation", g->number));
@@ -193,6 +220,7 @@ void bot_refused(struct generation *g, struct str why)
     }
     b->next = NULL;
     b->reloads_refused++;
+    news_refused(g, why);
     free(b->refused);
     b->refused = mem_strndup(why.p, why.n);
     snapshot_free(b->refused_snapshot);
@@ -260,6 +288,7 @@ static void token_changed(void *user, struct str token, struct str why)
 static void reread_credentials(struct bot *b)
 {
     char error[256];
+    if (b->fixed) return;
     struct credentials *c = credentials_read(b->dir, b->name, error, sizeof error);
     if (!c) {
         LOG(ERROR, "credentials not read again; the ones before stay", F_STR("bot", b->name), F_STR("error", error));
@@ -312,7 +341,7 @@ void bot_start(struct bot *b)
     uv_timer_init(b->host->loop, &b->settle);
     b->settle.data = b;
     b->settle_closed = false;
-    if (b->host->options->reload) {
+    if (b->options->reload) {
         b->watch = file_watch_new(b->host->loop, changed, b);
         watch_folder(b, b->file);
     }

@@ -11,6 +11,9 @@ struct lane {                     /* chats ready to run, of one slot; dispatch.c
 
 struct bot {
     struct host *host;
+    const struct options *options; /* the host's, or an application's own */
+    const char *app;              /* module of moonline's own that is loaded in place of a file; NULL: a bot */
+    bool fixed;                   /* the credentials are not read again */
     uint32_t id;                  /* in the store */
     char *name, *file, *dir;      /* absolute; file is the bot's first Lua file */
     char *route;                  /* "/webhook" or "/webhook/NAME" */
@@ -37,6 +40,8 @@ struct bot {
 
 /* Look at a path, read credentials. NULL with one line in error. */
 struct bot *bot_new(struct host *h, const char *path, char *error, size_t n);
+/* An application of moonline's own: a module instead of a file, no webhook, options of its own. NULL with an error. */
+struct bot *bot_new_app(struct host *h, const char *module, const struct options *o, char *error, size_t n);
 /* Start the first generation and the watching. */
 void bot_start(struct bot *b);
 /* Start a new generation (a save, SIGHUP); why goes into the log. */

@@ -134,6 +134,22 @@ struct credentials *credentials_read(const char *dir, const char *name, char *er
     return c;
 }
 
+struct credentials *credentials_fixed(const char *secret, const char *token, const char *base)
+{
+    struct credentials *c = mem_zalloc(sizeof *c);
+    c->refs = 1;
+    c->keys = split_secrets(secret);
+    c->secrets = mem_strdup(secret);
+    c->token = mem_strdup(token);
+    c->kind = TOKEN_STATIC;
+    c->channel_id = mem_strdup("");
+    c->channel = mem_strdup("emulator");
+    c->api_base = mem_strdup(base);
+    c->data_api_base = mem_strdup(base);
+    c->manager_api_base = mem_strdup(base);
+    return c;
+}
+
 struct credentials *credentials_ref(struct credentials *c)
 {
     c->refs++;

@@ -20,6 +20,9 @@ struct credentials {
  * channel secret. NULL with one line in error. Every secret
  * is registered with log_secret. */
 struct credentials *credentials_read(const char *dir, const char *name, char *error, size_t n);
+/* A channel that is played on this machine: its secret and token, and one address for all of LINE's hosts. Not read
+ * again: what the environment and .env say does not count. */
+struct credentials *credentials_fixed(const char *secret, const char *token, const char *base);
 /* One secret after the other: *at begins with c->secrets; NULL in the end. */
 struct str credentials_next_secret(const char **at);
 /* Where calls to one of LINE's hosts go: to its own variable, else to LINE_API_BASE (one stand-in plays all hosts), else

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "host/bot.h"
 #include "host/host.h"
+#include "host/news.h"
 #include "line/webhook.h"
 
 #define CHAT_DEPTH 16        /* events of one chat in memory once half of the room is taken, so that a flood in one chat
@@ -90,16 +91,16 @@ static void let_go(struct dispatch *d, struct event *e)
 }
 
 /* ---- lanes ---- */
-static uint32_t lane_of(const struct dispatch *d, const struct event *e)
+static uint32_t lane_of(const struct event *e)
 {
-    uint64_t workers = (uint64_t)d->host->options->workers;
+    uint64_t workers = (uint64_t)e->bot->options->workers;
     return (uint32_t)(e->attempts ? workers : (e->order ^ e->order >> 32) % workers);
 }
 
 static void lane_push(struct dispatch *d, struct chat *c)
 {
     struct event *e = c->head;
-    uint32_t index = lane_of(d, e);
+    uint32_t index = lane_of(e);
     struct lane *lane = &e->bot->lanes[index];
     c->ready = true;
     c->next = NULL;
@@ -109,9 +110,9 @@ static void lane_push(struct dispatch *d, struct chat *c)
     dispatch_pump(d, e->bot, index);
 }
 
-static void lane_remove(struct dispatch *d, struct chat *c) /* rare: an event dropped by hand */
+static void lane_remove(struct chat *c) /* rare: an event dropped by hand */
 {
-    struct lane *lane = &c->head->bot->lanes[lane_of(d, c->head)];
+    struct lane *lane = &c->head->bot->lanes[lane_of(c->head)];
     struct chat *before = NULL;
     for (struct chat *i = lane->head; i; before = i, i = i->next) {
         if (i != c) continue;
@@ -316,7 +317,7 @@ void dispatch_pump(struct dispatch *d, struct bot *b, uint32_t index)
     struct lane *lane = &b->lanes[index];
     if (!lane->head || d->host->stopping) return;
     struct slot *s = bot_slot(b, index);
-    bool suspects = index == (uint32_t)d->host->options->workers;
+    bool suspects = index == (uint32_t)b->options->workers;
     if (s && s->state == SLOT_EMPTY && suspects && !s->retry_at_ns) generation_start_slot(s->generation, index);
     if (!s || s->state != SLOT_READY) return;
     uint32_t most = suspects ? 1 : (uint32_t)d->host->options->parallel;
@@ -367,13 +368,14 @@ static void finish(struct dispatch *d, struct chat *c, struct event *e, enum sto
 }
 
 /* One more attempt is spent. Back to the front of its chat, or aside for good. */
-static void blame(struct dispatch *d, struct chat *c, struct event *e, uint32_t generation, struct str why)
+static void blame(struct dispatch *d, struct chat *c, struct event *e, const struct generation *g, struct str why)
 {
     e->attempts++;
     e->rerun = true;
     bool last = e->attempts >= (uint32_t)d->host->options->attempts;
     LOG(WARN, last ? "event quarantined" : "event will be tried again", F_STR("bot", e->bot->name), F_VIEW("event", e->id),
-        F_VIEW("chat", e->chat), F_INT("generation", generation), F_INT("attempt", e->attempts), F_VIEW("reason", why));
+        F_VIEW("chat", e->chat), F_INT("generation", g->number), F_INT("attempt", e->attempts), F_VIEW("reason", why));
+    news_blamed(e, g, last, why);
     store_attempts(d->host->store, e->seq, e->attempts);
     if (last || e->dropped) {
         d->host->metrics.quarantined++;
@@ -401,6 +403,7 @@ void dispatch_done(struct dispatch *d, struct slot *s, const struct wire_done *d
     uint32_t index = s->index;
     metrics_handler_time(m, done->micros);
     log_done(e, s->generation->number, done);
+    news_handled(e, s->generation, done);
     leave_slot(s, e);
     struct chat *c = stop_running(d, e);
     switch ((enum wire_outcome)done->outcome) {
@@ -418,7 +421,7 @@ void dispatch_done(struct dispatch *d, struct slot *s, const struct wire_done *d
         finish(d, c, e, STORE_FAILED, done->why);
         break;
     case WIRE_DONE_BROKE:
-        blame(d, c, e, s->generation->number, done->why);
+        blame(d, c, e, s->generation, done->why);
         break;
     }
     dispatch_pump(d, bot, index);
@@ -443,7 +446,7 @@ void dispatch_lost(struct dispatch *d, struct slot *s, const struct worker_end *
         if (guilty || unlucky) {
             char why[256];
             int n = snprintf(why, sizeof why, "its worker was %s%s", end->why, unlucky ? ", again and again while this event ran" : "");
-            blame(d, c, e, s->generation->number, (struct str){why, (size_t)n < sizeof why ? (size_t)n : sizeof why - 1});
+            blame(d, c, e, s->generation, (struct str){why, (size_t)n < sizeof why ? (size_t)n : sizeof why - 1});
             continue;
         }
         e->rerun = true;
@@ -463,7 +466,7 @@ void dispatch_drop(struct dispatch *d, uint64_t seq, uint64_t order)
     struct event *before = NULL;
     for (struct event *e = c->head; e; before = e, e = e->next) {
         if (e->seq != seq) continue;
-        if (c->ready && e == c->head) lane_remove(d, c);
+        if (c->ready && e == c->head) lane_remove(c);
         *(before ? &before->next : &c->head) = e->next;
         if (c->tail == e) c->tail = before;
         c->count--;

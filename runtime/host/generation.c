@@ -7,10 +7,12 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "host/app.h"
 #include "host/bot.h"
 #include "host/credentials.h"
 #include "host/dispatch.h"
 #include "host/kv.h"
+#include "host/news.h"
 #include "host/rates.h"
 #include "host/snapshot.h"
 #include "host/token.h"
@@ -23,7 +25,7 @@
 #define CPU_GRACE (20 * NS_PER_MS)     /* beyond --cpu-limit: the worker notices within a tick of its timer */
 #define LEAVE_GRACE (5 * NS_PER_S)     /* beyond twice --handler-limit, likewise: a timer may be due at its end */
 
-static const struct options *options_of(const struct generation *g) { return g->bot->host->options; }
+static const struct options *options_of(const struct generation *g) { return g->bot->options; }
 
 /* Doubles with every failure in a row. */
 static int64_t backoff(uint32_t failures)
@@ -69,6 +71,13 @@ static void send_start(struct slot *s)
         {SETTING_MANAGER_API_BASE, b->credentials->manager_api_base},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) send_setting(&t, settings[i][0], settings[i][1]);
+    if (b->app) {
+        auto_free char *own = app_settings(b->host->app);
+        send_setting(&t, SETTING_APP, b->app);
+        send_setting(&t, SETTING_APP_SETTINGS, own);
+    } else if (b->host->app) {
+        send_setting(&t, SETTING_TRACE, "yes");
+    }
     const char *at = b->credentials->secrets;
     for (struct str secret; (secret = credentials_next_secret(&at)).p;)
         wire_send_strings(t.wire, WIRE_SETTING, STR(SETTING_SECRET), secret);
@@ -97,6 +106,12 @@ static void ready(struct slot *s, uint32_t handlers)
 }
 
 static void malformed(struct slot *s) { worker_process_kill(s->process, "malformed frame from the worker"); }
+
+static void output(FILE *to, struct str bytes)
+{
+    fwrite(bytes.p, 1, bytes.n, to);
+    fflush(to);
+}
 
 static void frame_cb(void *user, enum wire_type type, struct str payload)
 {
@@ -141,6 +156,12 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
     case WIRE_RENEW:
         if (wire_read_strings(payload, &a, NULL)) return malformed(s);
         return token_keeper_refused(g->bot->token, a);
+    case WIRE_TRACE:
+        if (wire_read_strings(payload, &a, NULL)) return malformed(s);
+        return app_news(g->bot->host, a);
+    case WIRE_OUTPUT:
+        if (!g->bot->app || wire_read_strings(payload, &a, &b)) return malformed(s);
+        return output(str_is(a, "err") ? stderr : stdout, b);
     case WIRE_REPORT:
     case WIRE_BYE:
         return;
@@ -198,7 +219,7 @@ struct generation *generation_start(struct bot *bot, uint32_t number)
     g->bot = bot;
     g->number = number;
     g->snapshot = snapshot_new();
-    g->n_slots = (uint32_t)bot->host->options->workers + 1;
+    g->n_slots = (uint32_t)bot->options->workers + 1;
     g->slots = mem_zalloc(g->n_slots * sizeof *g->slots);
     g->started_ns = clock_ns();
     for (uint32_t i = 0; i < g->n_slots; i++) g->slots[i] = (struct slot){.generation = g, .index = i};

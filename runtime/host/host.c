@@ -15,9 +15,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "host/admin.h"
+#include "host/app.h"
 #include "host/bot.h"
 #include "host/credentials.h"
 #include "host/dispatch.h"
+#include "host/door.h"
 #include "host/ingress.h"
 
 #define TICK_MS 50 /* hangs are noticed within this much of --hang-timeout */
@@ -33,6 +35,7 @@ struct process {
     int64_t deadline_ns;   /* of DRAINING */
     int servers_open;
     int status;
+    const char *command;   /* for messages */
 };
 
 static const int watched_signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -90,6 +93,7 @@ static bool find_bots(struct host *h, const char *const *paths, size_t n, char *
 static bool open_store(struct host *h, char *error, size_t n)
 {
     const struct options *o = h->options;
+    if (h->app) h->bots[h->n_bots++] = h->app->bot; /* the last: bots[0] is the user's, if there is one */
     if (!h->n_bots) return false;
     h->data = host_data_dir(o, h->bots[0]->file);
     if (make_dir(h->data)) {
@@ -101,17 +105,6 @@ static bool open_store(struct host *h, char *error, size_t n)
     for (size_t i = 0; i < h->n_bots; i++)
         if (store_bot(h->store, h->bots[i]->name, &h->bots[i]->id, error, n)) return false;
     return true;
-}
-
-/* An address that cannot be had is told with the option it came from; what is wrong with a certificate names its own. */
-static int open_door(const char *option, struct host *h, const struct http_server_options *how,
-                     const struct http_callbacks *cb, struct http_server **ret, char *error, size_t n)
-{
-    char why[400];
-    int r = http_server_start(h->loop, how, cb, h, ret, why, sizeof why);
-    if (r && *why == '-') snprintf(error, n, "%s", why);
-    else if (r) snprintf(error, n, "%s: %s", option, why);
-    return r;
 }
 
 /* 0, ERR_USAGE for what nobody can listen on as it was asked for, or another code. */
@@ -127,12 +120,14 @@ static int listen_all(struct host *h, char *error, size_t n)
         .max_body = LIMIT_WEBHOOK_BODY, .read_timeout_ms = o->read_timeout, .idle_timeout_ms = o->idle_timeout,
         .tls_cert = *o->tls_cert ? o->tls_cert : NULL, .tls_key = *o->tls_key ? o->tls_key : NULL,
     };
-    int r = open_door("--listen", h, &public, &ingress_callbacks, &h->server, error, n);
+    struct door door = {"--listen", h->app && h->app->next_ports && !options_given(o, "listen")};
+    int r = door_open(&door, h->loop, &public, &ingress_callbacks, h, &h->server, error, n);
     if (r) return r;
+    door = (struct door){"--admin", false};
     struct http_server_options inside = {.max_connections = CONTROL_CONNECTIONS, .max_per_client = CONTROL_CONNECTIONS,
                                          .max_body = 4096, .read_timeout_ms = o->read_timeout, .idle_timeout_ms = o->idle_timeout};
     inside.listen = o->admin;
-    if (*o->admin) r = open_door("--admin", h, &inside, &admin_listener_callbacks, &h->admin, error, n);
+    if (*o->admin) r = door_open(&door, h->loop, &inside, &admin_listener_callbacks, h, &h->admin, error, n);
     if (r) return r;
     auto_free char *socket = mem_printf("unix:%s/admin.sock", h->data);
     inside.listen = socket;
@@ -149,12 +144,13 @@ static void banner(const struct host *h)
         "os: an event is with the operating system before it is acknowledged; a power cut may lose the last ones",
         "off: an event is acknowledged at once; a crash may lose the last ones",
     };
+    if (!h->server) return;
     printf("moonline: listening on %s://%s\n", *h->options->tls_cert ? "https" : "http", http_server_address(h->server));
     if (h->admin) printf("moonline: admin on http://%s\n", http_server_address(h->admin));
     fflush(stdout);
     LOG(INFO, "events are kept", F_STR("data", h->data), F_STR("durability", durability[h->options->durability]));
     for (size_t i = 0; i < h->n_bots; i++)
-        if (h->bots[i]->credentials->kind == TOKEN_STATIC && !*h->bots[i]->credentials->token)
+        if (!h->bots[i]->fixed && h->bots[i]->credentials->kind == TOKEN_STATIC && !*h->bots[i]->credentials->token)
             LOG(WARN, "no channel access token: calls of LINE will be refused; set LINE_CHANNEL_ACCESS_TOKEN, or LINE_CHANNEL_ID",
                 F_STR("bot", h->bots[i]->name));
 }
@@ -187,11 +183,17 @@ static void store_closed(void *user)
     uv_close((uv_handle_t *)&p->tick, NULL);
 }
 
-static bool bots_gone(const struct host *h)
+static size_t users_bots(const struct host *h) { return h->n_bots - (h->app != NULL); }
+
+/* The application leaves last: until then the bots may have something to send. */
+static bool bots_gone(struct host *h)
 {
-    for (size_t i = 0; i < h->n_bots; i++)
+    for (size_t i = 0; i < users_bots(h); i++)
         if (!bot_gone(h->bots[i])) return false;
-    return true;
+    if (!h->app) return true;
+    if (!h->app->left) bot_leave(h->app->bot);
+    h->app->left = true;
+    return bot_gone(h->app->bot);
 }
 
 static void begin_stop(struct process *p)
@@ -201,8 +203,8 @@ static void begin_stop(struct process *p)
     p->stage = DRAINING;
     p->deadline_ns = clock_ns() + h->options->drain * NS_PER_MS;
     LOG(INFO, "stopping", F_INT("running", dispatch_running(h->dispatch)), F_INT("drain_ms", h->options->drain));
-    http_server_quiesce(h->server);
-    for (size_t i = 0; i < h->n_bots; i++) bot_leave(h->bots[i]);
+    if (h->server) http_server_quiesce(h->server);
+    for (size_t i = 0; i < users_bots(h); i++) bot_leave(h->bots[i]);
 }
 
 static void go_on_stopping(struct process *p)
@@ -212,12 +214,13 @@ static void go_on_stopping(struct process *p)
     bool late = clock_ns() >= p->deadline_ns;
     if (late)
         for (size_t i = 0; i < h->n_bots; i++) bot_kill(h->bots[i]);
-    if (!bots_gone(h) || (http_server_requests(h->server) && !late)) return;
+    if (!bots_gone(h) || (h->server && http_server_requests(h->server) && !late)) return;
     p->stage = STORING;
     for (size_t i = 0; i < h->n_bots; i++) bot_close(h->bots[i]);
     close_server(p, &h->server);
     close_server(p, &h->admin);
     close_server(p, &h->control);
+    if (h->app) close_server(p, &h->app->server);
     store_close(h->store, store_closed, p);
 }
 
@@ -250,11 +253,12 @@ static void tick_cb(uv_timer_t *t)
 /* usage: what was asked for cannot be right, whatever the machine's state. */
 static void fail_early(struct process *p, bool usage, const char *error)
 {
-    fprintf(stderr, "moonline run: %s\n", error);
+    fprintf(stderr, "moonline %s: %s\n", p->command, error);
     p->status = usage ? 2 : 1;
     struct host *h = &p->host;
     close_server(p, &h->server);
     close_server(p, &h->admin);
+    if (h->app) close_server(p, &h->app->server);
     if (h->store) store_close(h->store, NULL, NULL);
 }
 
@@ -277,8 +281,13 @@ static void start(struct process *p)
 
 int host_run(const struct options *o, const char *const *paths, size_t n_paths)
 {
+    return host_run_app(o, "run", NULL, paths, n_paths);
+}
+
+int host_run_app(const struct options *o, const char *command, struct app *app, const char *const *paths, size_t n_paths)
+{
     uv_loop_t loop;
-    struct process p = {0};
+    struct process p = {.command = command};
     struct host *h = &p.host;
     char error[512] = "";
     signal(SIGPIPE, SIG_IGN);
@@ -287,12 +296,15 @@ int host_run(const struct options *o, const char *const *paths, size_t n_paths)
     h->loop = &loop;
     h->options = o;
     h->started_ms = clock_wall_ms();
-    if (!find_bots(h, paths, n_paths, error, sizeof error)) {
+    int opened = app ? app_open(app, h, error, sizeof error) : 0;
+    if (opened) {
+        fail_early(&p, opened == ERR_USAGE, error);
+    } else if (!find_bots(h, paths, n_paths, error, sizeof error)) {
         fail_early(&p, true, error);
     } else if (!open_store(h, error, sizeof error)) {
         fail_early(&p, false, error);
     } else {
-        int r = listen_all(h, error, sizeof error);
+        int r = n_paths ? listen_all(h, error, sizeof error) : 0;
         if (r) fail_early(&p, r == ERR_USAGE, error);
         else start(&p);
     }

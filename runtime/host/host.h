@@ -13,6 +13,7 @@
 #include "net/http_server.h"
 #include "store/store.h"
 
+struct app;
 struct bot;
 struct dispatch;
 
@@ -25,7 +26,8 @@ struct host {
     struct http_server *admin;     /* --admin; NULL when off */
     struct http_server *control;   /* DATA/admin.sock, for `moonline event`; NULL when it could not be made */
     struct dispatch *dispatch;
-    struct bot *bots[LIMIT_BOTS];
+    struct app *app;               /* an application of moonline's own beside the bots; NULL: none */
+    struct bot *bots[LIMIT_BOTS + 1]; /* the application's is the last */
     size_t n_bots;
     struct map web;                /* requests of routes that workers have: id → struct web_call; web.c's, as these */
     uint64_t web_last;             /* id */
@@ -38,6 +40,8 @@ struct host {
 /* Serve these bots (files or folders) until a signal says stop. Returns the exit status of the process: 0,
  * 1 failed, 2 asked for what cannot be. */
 int host_run(const struct options *o, const char *const *paths, size_t n_paths);
+/* The same with an application of moonline's own; paths may then be none at all. command: for messages. */
+int host_run_app(const struct options *o, const char *command, struct app *app, const char *const *paths, size_t n_paths);
 
 /* The data directory: --data, else .moonline beside the bot's file. Owned by the caller. */
 char *host_data_dir(const struct options *o, const char *bot_file);

@@ -78,7 +78,7 @@ static struct slot *choose(struct bot *b)
     uint32_t workers = g->n_slots - 1, from = b->web_turn++;
     for (uint32_t i = 0; i < workers; i++) {
         struct slot *s = &g->slots[(from + i) % workers];
-        if (s->state != SLOT_READY || s->web_n >= (uint64_t)b->host->options->web_parallel) continue;
+        if (s->state != SLOT_READY || s->web_n >= (uint64_t)b->options->web_parallel) continue;
         if (wire_is_lost(worker_process_wire(s->process))) continue; /* its end is about to be noticed */
         if (!best || s->web_n < best->web_n) best = s;
     }
@@ -161,7 +161,7 @@ int web_begin(struct host *h, struct bot *b, struct http_request *r, size_t base
     struct web_call *c = mem_zalloc(sizeof *c);
     *c = (struct web_call){.kind = PUBLIC_WEB, .host = h, .bot = b, .request = r, .base_n = base_n};
     http_set_user(r, c);
-    size_t most = (size_t)h->options->web_body;
+    size_t most = (size_t)b->options->web_body;
     http_limit_body(r, most + LIMIT_REQUEST_MEMORY); /* by a read more: beyond the limit it is us who answers */
     if (length.p && strtoull(length.p, NULL, 10) > most) {
         refuse(r, 413, "Content Too Large");
@@ -175,7 +175,7 @@ void web_data(struct http_request *r, size_t n)
     struct web_call *c = http_user(r);
     c->held += n;
     c->host->web_held += n;
-    if (http_body(r).n > (size_t)c->host->options->web_body) refuse(r, 413, "Content Too Large");
+    if (http_body(r).n > (size_t)c->bot->options->web_body) refuse(r, 413, "Content Too Large");
     else if (c->host->web_held > HELD_MOST) refuse(r, 503, "Service Unavailable");
 }
 

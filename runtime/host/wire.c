@@ -51,7 +51,7 @@ static void arm(struct wire *w, int events);
 
 static bool type_is_known(unsigned type)
 {
-    if (type == WIRE_KV || type == WIRE_KV_ANSWER) return true;
+    if (type == WIRE_KV || type == WIRE_KV_ANSWER || type == WIRE_NEWS || type == WIRE_TRACE) return true;
     if ((type >= WIRE_WEB_REQUEST && type <= WIRE_WEB_GONE) || (type >= WIRE_WEB_ROUTES && type <= WIRE_WEB_CUT)) return true;
     return (type >= WIRE_SETTING && type <= WIRE_TOKEN) || (type >= WIRE_LOADED && type <= WIRE_RENEW);
 }

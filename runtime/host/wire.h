@@ -37,7 +37,9 @@ enum wire_type {
                          within a shorter time */
     WIRE_TOKEN,       /* string token, string why: the channel access token from now on; the same again: no better one will
                          come; empty: there is none yet, because of why */
+    WIRE_NEWS = 20,   /* string json: to an application of moonline's own, what happened to the bots; see news.h */
     /* worker to host */
+    WIRE_TRACE = 48,  /* string json: with SETTING_TRACE, what a handler does, as it happens; see bindings/trace_news.h */
     WIRE_LOADED = 32, /* string path, string bytes: a file that was read from the disk for this generation */
     WIRE_PROBED,      /* string path: looked for and not there; a file that appears here concerns this generation */
     WIRE_READY,       /* u32 handlers: the bot is loaded, send events */
@@ -63,7 +65,10 @@ enum wire_type {
 #define SETTING_API_BASE "api-base"      /* LINE_API_BASE, default https://api.line.me */
 #define SETTING_DATA_API_BASE "data-api-base"
 #define SETTING_MANAGER_API_BASE "manager-api-base"
-/* Of mode "command"; a SETTING_PATH that ends in a slash says that there is no bot to load, only a folder. */
+#define SETTING_TRACE "trace"        /* "yes": tell by TRACE frames which handler takes an event and what it calls */
+#define SETTING_APP "app"            /* module of moonline's own that is loaded in place of a bot's file */
+#define SETTING_APP_SETTINGS "app-settings" /* JSON text, its require "app".settings */
+/* Of mode "command" or with SETTING_APP; a SETTING_PATH that ends in a slash says that there is no bot to load, only a folder. */
 #define SETTING_COMMAND "command"         /* name: scripts/command/<name>.lua */
 #define SETTING_ARGUMENT "argument"       /* one a setting, in order */
 #define SETTING_ENVIRONMENT "environment" /* NAME=value, one a setting: the LINE_… variables */

@@ -16,6 +16,7 @@ local selector = require "line.selector"
 
 local misuse, enter, flush = errors.misuse, events.enter, events.flush
 local match, pack, unpack = string.match, table.pack, table.unpack
+local trace = core.trace -- nil unless somebody looks on
 
 local router = {}
 
@@ -165,12 +166,14 @@ function run(list, from, event, subtype, source)
     if (h.subtype == nil or h.subtype == subtype) and (h.source == nil or h.source == source) then
       local kind = h.kind
       if kind == "on" then
+        if trace then trace(h.where, h.selector) end
         if h.wants_next then return true, h.fn(event, passes_on(list, i, event, subtype, source)) end
         return true, h.fn(event)
       elseif kind == "hear" then
         local text = event.message.text
         local found = type(text) == "string" and pack(match(text, h.pattern))
         if found and found[1] ~= nil then
+          if trace then trace(h.where, h.selector) end
           local n = found.n
           if h.wants_next then
             n = n + 1
@@ -181,6 +184,7 @@ function run(list, from, event, subtype, source)
       else
         local args = postback_args(event.postback and event.postback.data, h.name)
         if args then
+          if trace then trace(h.where, h.selector) end
           return true, h.fn(event, args, h.wants_next and passes_on(list, i, event, subtype, source) or nil)
         end
       end

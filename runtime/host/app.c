@@ -1,0 +1,92 @@
+#include "host/app.h"
+
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "host/bot.h"
+#include "host/credentials.h"
+#include "host/door.h"
+#include "host/web.h"
+
+#define SETTINGS_MOST (LIMIT_FRAME / 2)
+#define NEWS_MOST 65536
+
+static int start_server(struct app *a, char *error, size_t n)
+{
+    static struct web_door bots; /* one application a process; the server keeps the pointer */
+    const struct options *o = a->options;
+    bots = (struct web_door){a->host, a->bot};
+    struct http_server_options so = {
+        .listen = a->listen, .max_connections = (int)o->max_connections, .max_per_client = (int)o->max_connections,
+        .max_body = (size_t)o->web_body, .read_timeout_ms = o->read_timeout, .idle_timeout_ms = o->idle_timeout};
+    struct door door = {a->option, a->next_ports};
+    return door_open(&door, a->host->loop, &so, &web_callbacks, &bots, &a->server, error, n);
+}
+
+int app_open(struct app *a, struct host *h, char *error, size_t n)
+{
+    a->host = h;
+    a->bot = bot_new_app(h, a->module, a->options, error, n);
+    if (!a->bot) return ERR_USAGE;
+    h->app = a;
+    return start_server(a, error, n);
+}
+
+static void browse(const struct app *a)
+{
+    auto_free char *url = mem_printf("http://%s/", http_server_address(a->server));
+    const char *browser = getenv("BROWSER"), *const programs[] = {browser && *browser ? browser : "xdg-open", "open"};
+    pid_t pid;
+    for (size_t i = 0; i < 2; i++) {
+        char *const args[] = {(char *)(uintptr_t)programs[i], url, NULL};
+        if (posix_spawnp(&pid, programs[i], NULL, NULL, args, environ) == 0) return;
+    }
+    LOG(WARN, "no browser was found; open the page by hand", F_STR("page", url));
+}
+
+void app_ready(const struct app *a)
+{
+    printf("moonline: %s http://%s\n", a->ready, http_server_address(a->server));
+    fflush(stdout);
+    if (a->opens) browse(a);
+}
+
+char *app_settings(const struct app *a)
+{
+    struct buf b = BUF(SETTINGS_MOST);
+    const struct host *h = a->host;
+    buf_printf(&b, "{\"address\":\"http://%s\"", http_server_address(a->server));
+    if (h->server) {
+        const char *scheme = *h->options->tls_cert ? "https" : "http";
+        buf_printf(&b, ",\"webhook\":\"%s://%s%s\"", scheme, http_server_address(h->server), h->bots[0]->route);
+        json_put_key(&b, "bot");
+        json_put(&b, str_of(h->bots[0]->name));
+        json_put_key(&b, "path");
+        json_put(&b, str_of(h->bots[0]->file));
+    }
+    buf_puts(&b, a->settings);
+    buf_putc(&b, '}');
+    return b.data; /* the buffer's memory goes to the caller */
+}
+
+struct credentials *app_credentials(const struct app *a)
+{
+    if (a->lives) return NULL;
+    auto_free char *base = mem_printf("http://%s", http_server_address(a->server));
+    return credentials_fixed(a->secret, a->token, base);
+}
+
+void app_news(struct host *h, struct str json)
+{
+    if (!h->app || json.n > NEWS_MOST) return;
+    const struct generation *g = h->app->bot->current ? h->app->bot->current : h->app->bot->next;
+    if (g && g->slots[0].process) wire_send_strings(worker_process_wire(g->slots[0].process), WIRE_NEWS, json, (struct str){0, 0});
+}
