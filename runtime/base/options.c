@@ -209,6 +209,12 @@ int options_set(struct options *o, const char *name, const char *value, char *er
     return r;
 }
 
+bool options_given(const struct options *o, const char *name)
+{
+    const struct option_row *row = option_find(name);
+    return row && (o->given >> (row - option_rows) & 1);
+}
+
 void options_defaults(struct options *o)
 {
     char error[256];

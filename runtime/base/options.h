@@ -8,13 +8,13 @@ enum { DURABILITY_FSYNC, DURABILITY_OS, DURABILITY_OFF };
 
 struct options {
     /* filled from options.def */
-    char *listen, *admin, *data, *tls_cert, *tls_key, *scripts_dir, *http_allow;
+    char *listen, *page, *webhook, *public_url, *world, *fault, *admin, *data, *tls_cert, *tls_key, *scripts_dir, *http_allow;
     int64_t workers, parallel, queue, attempts, max_connections, max_per_client, dedupe_ids, api_connections, http_connections;
     int64_t web_parallel;
     int64_t cpu_limit, handler_limit, hang_timeout, load_timeout, drain, read_timeout, idle_timeout, dedupe_time; /* ms */
     int64_t memory_limit, web_body;                                                                              /* bytes */
-    int durability, log, log_level, state;
-    bool reload, api_rates, json;
+    int durability, log, log_level, state, clock;
+    bool reload, api_rates, json, rates, open, live;
     uint64_t given; /* bit i: row i was set by environment or command line */
 };
 
@@ -24,6 +24,9 @@ void options_free(struct options *o);
 /* Set one option by its name as on the command line. error (of size n) gets one line that says what to do.
  * Returns 0, ERR_NOTFOUND (no such option) or ERR_USAGE (bad value). */
 int options_set(struct options *o, const char *name, const char *value, char *error, size_t n);
+
+/* Whether it was set, by the command line or the environment. */
+bool options_given(const struct options *o, const char *name);
 
 /* Read MOONLINE_* from the environment. 0 or ERR_USAGE. */
 int options_environment(struct options *o, char *error, size_t n);

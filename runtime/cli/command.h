@@ -16,6 +16,8 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 extern const struct command commands[];
 extern const size_t commands_n;
 
+int command_dev(const struct options *o, const char *const *args, int n);
+int command_emulate(const struct options *o, const char *const *args, int n);
 int command_run(const struct options *o, const char *const *args, int n);
 int command_check(const struct options *o, const char *const *args, int n);
 int command_event(const struct options *o, const char *const *args, int n);

@@ -10,6 +10,7 @@
 #include "base/near.h"
 #include "bindings/worker.h"
 #include "cli/command.h"
+#include "cli/emulator.h"
 #include "net/address.h"
 
 #define ARGS_MOST 1024
@@ -26,6 +27,21 @@ const struct command commands[] = {
      "  LINE_API_BASE, LINE_DATA_API_BASE, LINE_MANAGER_API_BASE  other places to call instead of LINE, for tests\n\n"
      "SIGHUP loads code, credentials and certificate again; SIGTERM and SIGINT finish what runs and leave.",
      1, -1, command_run},
+    {"dev", "PATH", "write a bot: it runs, LINE is played by the emulator, a page is the phone",
+     "PATH is a Lua file, or a folder with bot.lua. No account is needed: open the page that it names, write to the bot,\n"
+     "edit, save. What happened is on the page: each webhook, the handler that took it, what it called, what LINE answers.\n"
+     "The channel is a throw-away one; .env is not read. Data goes away in the end unless --data names a folder.\n\n"
+     "With --live the bot talks to LINE itself, as with `run`, and the page only looks on.\n"
+     "Ctrl-C ends all of it.",
+     1, 1, command_dev},
+    {"emulate", "", "a LINE Platform on this machine, for any SDK in any language",
+     "It answers the paths of the Messaging API and sends signed webhooks. Point an SDK at it (here at its usual address):\n\n"
+     "  Node    new messagingApi.MessagingApiClient({baseURL: 'http://127.0.0.1:9090', channelAccessToken: '" EMULATOR_TOKEN "'})\n"
+     "  Python  Configuration(host='http://127.0.0.1:9090', access_token='" EMULATOR_TOKEN "')\n"
+     "  Go      messaging_api.NewMessagingApiAPI(\"" EMULATOR_TOKEN "\", messaging_api.WithEndpoint(\"http://127.0.0.1:9090\"))\n\n"
+     "The channel secret is " EMULATOR_SECRET "; LINE_CHANNEL_SECRET and LINE_CHANNEL_ACCESS_TOKEN in the\n"
+     "environment name others. The page at its address is the phone, /_/ lists what test suites can do with it.",
+     0, 0, command_emulate},
     {"check", "PATH", "load a bot, list its handlers, find what would fail",
      "Exit status 0 when nothing was found, 1 when something was.", 1, 1, command_check},
     {"event", "list | show ID | retry ID | drop ID", "look at the events the store holds, and mend",
