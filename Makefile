@@ -13,8 +13,6 @@ JOBS     = 2
 V        = 0
 WERROR   = 0
 SAN      = 0
-PORT     =
-TEXT     = hello
 FUZZ_SECONDS = 60
 
 .DEFAULT_GOAL = all
@@ -162,16 +160,8 @@ $(BUILD)/.deps-%: build-aux/deps $(BUILD)/config.mk
 deps: ## install what building, testing and checking need (Debian packages; elsewhere they are listed)
 	@build-aux/deps build test browser asan fuzz check soak
 
-run: $(BUILD)/moonline $(TOOL_BIN) ## serve BOT (examples/echo.lua) against a stand-in for the platform; Ctrl-C ends it
-	@BUILD=$(BUILD) build-aux/run '$(or $(BOT),examples/echo.lua)'
-
-# These travel by the environment: they may hold any quote, and a $ is a $.
-override TEXT := $(value TEXT)
-override TAP := $(value TAP)
-override EVENT := $(value EVENT)
-export TEXT TAP EVENT
-say: $(TOOL_BIN) ## post a signed event to the bot of `make run`: TEXT='hello', TAP='data' of a button, or EVENT='{"type":…}'
-	@BUILD=$(BUILD) PORT='$(PORT)' GROUP='$(GROUP)' build-aux/say
+run: $(BUILD)/moonline ## write a bot: BOT (examples/echo.lua) runs, LINE is played, the page is at the address that is shown
+	@$(BUILD)/moonline dev '$(or $(BOT),examples/echo.lua)'
 
 # ---- documents ----
 
@@ -259,7 +249,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: FORCE all everything deps run say reference test unit spec scenario browser asan fuzz fuzz-here torture soak bench check install \
+.PHONY: FORCE all everything deps run reference test unit spec scenario browser asan fuzz fuzz-here torture soak bench check install \
         uninstall clean help
 .SECONDARY:
 

@@ -13,6 +13,7 @@ int command_dev(const struct options *o, const char *const *args, int n)
         e.app.next_ports = !options_given(o, "page");
         e.app.ready = "page on";
         e.app.opens = o->open;
+        e.app.hints = true;
         if (!options_given(o, "listen")) e.host.listen = (char *)(uintptr_t)"127.0.0.1:3000";
         if (!options_given(o, "admin")) e.host.admin = (char *)(uintptr_t)"127.0.0.1:0";
         if (e.folder) e.host.data = e.folder;

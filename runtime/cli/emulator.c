@@ -24,7 +24,7 @@ static void worker_options(struct options *w, const struct options *o)
     w->memory_limit = INT64_C(4) << 30;
     w->cpu_limit = 30000;
     w->hang_timeout = 30000;
-    w->load_timeout = 60000;
+    w->load_timeout = 15000; /* a world of a hundred thousand people takes two seconds */
     w->handler_limit = INT64_C(86400000);
     w->web_body = INT64_C(256) << 20;
     w->web_parallel = 4096;

@@ -55,6 +55,7 @@ static void browse(const struct app *a)
 void app_ready(const struct app *a)
 {
     printf("moonline: %s http://%s\n", a->ready, http_server_address(a->server));
+    if (a->hints) printf("moonline: or write from a terminal: curl -d hello http://%s/_/say\n", http_server_address(a->server));
     fflush(stdout);
     if (a->opens) browse(a);
 }
@@ -67,7 +68,7 @@ char *app_settings(const struct app *a)
     if (h->server) {
         const char *scheme = *h->options->tls_cert ? "https" : "http";
         buf_printf(&b, ",\"webhook\":\"%s://%s%s\"", scheme, http_server_address(h->server), h->bots[0]->route);
-        json_put_key(&b, "bot");
+        json_put_key(&b, "bot_name");
         json_put(&b, str_of(h->bots[0]->name));
         json_put_key(&b, "path");
         json_put(&b, str_of(h->bots[0]->file));

@@ -21,7 +21,8 @@ struct app {
     const char *secret, *token;   /* of the channel that it plays, for the bots beside it */
     const char *settings;         /* members of a JSON object, without its braces: for the Lua side */
     bool opens;                   /* open its page in a browser once it listens */
-    const char *ready;            /* "page on": what the line says once it listens */
+    const char *ready;            /* "page on": what the line says once it serves */
+    bool hints;                   /* and one more line: how to say something without a browser */
     /* private */
     struct host *host;
     struct bot *bot;

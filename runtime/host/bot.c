@@ -226,7 +226,9 @@ void bot_refused(struct generation *g, struct str why)
     snapshot_free(b->refused_snapshot);
     b->refused_snapshot = g->snapshot;
     g->snapshot = snapshot_new();
-    if (b->current) {
+    if (b->app && !b->current) {
+        host_fail(b->host, why);
+    } else if (b->current) {
         LOG(ERROR, "not loaded; the generation before keeps serving", F_STR("bot", b->name), F_INT("generation", g->number),
             F_INT("serving", b->current->number), F_VIEW("error", why));
     } else {

@@ -224,6 +224,14 @@ static void go_on_stopping(struct process *p)
     store_close(h->store, store_closed, p);
 }
 
+void host_fail(struct host *h, struct str why)
+{
+    struct process *p = (struct process *)h; /* its first member */
+    fprintf(stderr, "moonline %s: " STR_FMT "\n", p->command, STR_ARG(why));
+    p->status = 1;
+    if (p->stage == RUNNING) begin_stop(p);
+}
+
 static void signal_cb(uv_signal_t *s, int number)
 {
     struct process *p = s->data;

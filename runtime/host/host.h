@@ -43,5 +43,8 @@ int host_run(const struct options *o, const char *const *paths, size_t n_paths);
 /* The same with an application of moonline's own; paths may then be none at all. command: for messages. */
 int host_run_app(const struct options *o, const char *command, struct app *app, const char *const *paths, size_t n_paths);
 
+/* An application could not be loaded, so there is nothing to wait for: says why, and stops with status 1. */
+void host_fail(struct host *h, struct str why);
+
 /* The data directory: --data, else .moonline beside the bot's file. Owned by the caller. */
 char *host_data_dir(const struct options *o, const char *bot_file);

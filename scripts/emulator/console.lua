@@ -14,7 +14,8 @@ local function plain(text)
   return text:sub(1, utf8.offset(text, MOST) - 1) .. "…"
 end
 
-local function summary(message)
+-- console.summary(message) → what it says, in one line.
+function console.summary(message)
   local text = message.text or message.altText or message.fileName or message.title
   if message.type == "text" or message.type == "textV2" then return plain(text or "") end
   return ("(%s)%s"):format(message.type, text and " " .. plain(text) or "")
@@ -40,9 +41,9 @@ end
 function console.line(item)
   if item.kind == "message" then
     if item.people then
-      return ("%s → %d people: %s"):format(plain(name_of(item.entry.from)), item.people, summary(item.entry.message))
+      return ("%s → %d people: %s"):format(plain(name_of(item.entry.from)), item.people, console.summary(item.entry.message))
     end
-    return ("%s → %s: %s"):format(plain(name_of(item.entry.from)), plain(place_of(item)), summary(item.entry.message))
+    return ("%s → %s: %s"):format(plain(name_of(item.entry.from)), plain(place_of(item)), console.summary(item.entry.message))
   elseif item.kind == "delivery" and not item.ok then
     return ("webhook %s was not taken: %s"):format(item.event, plain(item.error or tostring(item.status)))
   elseif item.kind == "call" and (not item.status or item.status >= 400) then

@@ -4,6 +4,7 @@ local api = require "emulator.api"
 local clock = require "emulator.clock"
 local console = require "emulator.console"
 local control = require "emulator.control"
+local errors = require "emulator.errors"
 local faults = require "emulator.faults"
 local feed = require "emulator.feed"
 local host = require "emulator.host"
@@ -29,14 +30,21 @@ local function world_text()
   return text, settings.world:match("[^/]*$")
 end
 
-worlds.begin(function()
+-- What is wrong with an option is said to a person: no status in front of it.
+local function option(fn, ...)
+  local ok, e = pcall(fn, ...)
+  if ok then return e end
+  error(errors.is(e) and e.body.message or e, 0)
+end
+
+option(worlds.begin, function()
   if not settings.world then return seed.fill(settings) end
   local text, name = world_text()
   if text:find("^%s*{") then require("emulator.world").state = world_file.load(text)
   else world_file.fill(text, name, settings) end
 end)
 
-for _, fault in ipairs(settings.faults or {}) do faults.add(faults.parse(fault)) end
+for _, fault in ipairs(settings.faults or {}) do faults.add(option(faults.parse, fault)) end
 api.options.before = faults.before
 api.options.rates = settings.rates ~= false
 

@@ -149,35 +149,6 @@ class Guide(Scenario):
         self.assertEqual(self.standin.wait_calls(1, "reply")[0].texts, ["You said: hello"])
 
 
-class TryingOut(Scenario):
-    """`make run` and `make say`, the scripts behind them, in a folder that stands for build/."""
-
-    def test_a_bot_is_run_and_spoken_to(self):
-        build = os.path.join(self.dir, "build")
-        os.mkdir(build)
-        os.symlink(BINARY, os.path.join(build, "moonline"))
-        os.symlink(TOOLS, os.path.join(build, "tools"))
-        env = environment(self.dir, BUILD=build, PORT="0")
-        bot = os.path.join(TOP, "examples", "flex-menu.lua")
-        running = self.spawn([os.path.join(TOP, "build-aux", "run"), bot], env)
-        running.wait_stdout("^run: edit .*flex-menu.lua and save")
-        sent = r"^standin: POST /v2/bot/message/reply 200 .*"
-        for how, answer in (({"TEXT": "menu"}, "Menu: say 'cart' to see yours"), ({"TAP": "add?item=cake"}, "Your cart: ¥520"),
-                            ({"TEXT": "cart", "GROUP": "1"}, "Your cart is empty"),
-                            ({"EVENT": '{"type":"postback","postback":{"data":"empty"}}'}, '"Your cart is empty."')):
-            done = subprocess.run([os.path.join(TOP, "build-aux", "say")], env={**env, "PORT": "", **how}, timeout=20,
-                                  capture_output=True, text=True, check=False)
-            self.assertEqual((done.returncode, done.stdout), (0, "hose: 200 OK {}\n"), done.stderr)
-            running.wait_stdout(sent + re.escape(answer))
-        running.signal(signal.SIGTERM)
-        self.assertEqual(running.wait_exit(), 0)
-        self.assertFalse(os.path.exists(os.path.join(build, "run.env")))
-        done = subprocess.run([os.path.join(TOP, "build-aux", "say")], env={**env, "PORT": "", "TEXT": "x"}, timeout=20,
-                              capture_output=True, text=True, check=False)
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("make run", done.stderr)
-
-
 class Commands(Scenario):
     def test_commands_and_options_named_exist(self):
         pages = "\n".join(PAGES.values())
@@ -190,7 +161,7 @@ class Commands(Scenario):
             self.assertIn(f"moonline {command}", helped)
         options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", pages)) - {"--help"}
         listed = "".join(subprocess.run([BINARY, "help", c], capture_output=True, text=True, check=True).stdout
-                         for c in ("run", "check", "event"))
+                         for c in ("run", "check", "event", "dev", "emulate"))
         self.assertEqual({o for o in options if o not in listed}, set())
 
 

@@ -1,4 +1,4 @@
-/* standin: takes the place of the LINE platform's API for tests, benches and `make run`. One thread, epoll, far
+/* standin: takes the place of the LINE platform's API for tests and benches. One thread, epoll, far
  * cheaper than what it is set beside: a bench that measures its own sink measures nothing.
  *
  * Besides the API (standin_api.h) it answers, for the test that drives it:

@@ -1,0 +1,198 @@
+#!/usr/bin/python3
+"""`moonline dev` and `moonline emulate` as processes: what they print, where they listen, what a save does, what they leave
+behind. What the emulator answers is test_emulate.py's and the specs'."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+
+from harness import BINARY, PATIENCE, ROOT, Scenario, children, environment, main, until
+
+ECHO = """
+local line = require "line"
+line.on("message.text", function(event) event:reply("A: " .. event.message.text) end)
+line.on("postback", function(event) event:reply("tapped " .. event.postback.data) end)
+"""
+
+
+class Dev(Scenario):
+    def start(self, command, *arguments, **env):
+        self.temp = os.path.join(self.dir, "tmp")
+        os.makedirs(self.temp, exist_ok=True)
+        return self.spawn([BINARY, command, *arguments], environment(self.dir, TMPDIR=self.temp, **env))
+
+    def dev(self, bot, *options, **env):
+        running = self.start("dev", bot.path, "--page", "127.0.0.1:0", "--listen", "127.0.0.1:0", *options, **env)
+        self.page = running.wait_stdout(r"^moonline: page on (http://127\.0\.0\.1:\d+)$")[1]
+        running.wait_stdout("^moonline: bot bot at /webhook, generation 1")
+        return running
+
+    def emulate(self, *options, **env):
+        running = self.start("emulate", "--listen", "127.0.0.1:0", *options, **env)
+        self.page = running.wait_stdout(r"^moonline: emulating LINE on (http://127\.0\.0\.1:\d+)$")[1]
+        return running
+
+    def ask(self, path, body=None, **headers):
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        call = urllib.request.Request(self.page + path, data, {k.replace("_", "-"): v for k, v in headers.items()})
+        with urllib.request.urlopen(call, timeout=PATIENCE) as answer:
+            text = answer.read().decode()
+            return json.loads(text) if answer.headers["content-type"].startswith("application/json") else text
+
+    def say(self, words, query=""):
+        return self.ask("/_/say" + query, words.encode(), content_type="text/plain")
+
+    def gone(self, running, number=signal.SIGINT):
+        inside = children(running.pid)
+        running.signal(number)
+        self.assertEqual(running.wait_exit(), 0, running.tail())
+        until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in inside), "its workers to end")
+        self.assertEqual(os.listdir(self.temp), [])
+
+    def test_a_bot_is_written_without_an_account(self):
+        bot = self.folder(ECHO)
+        bot.write(".env", "LINE_CHANNEL_SECRET=real\nLINE_CHANNEL_ACCESS_TOKEN=real-token\nLINE_API_BASE=http://127.0.0.1:9\n")
+        running = self.dev(bot)
+        self.assertEqual(self.say("hello"), "A: hello\n")
+        running.wait_stdout("→ bot: hello$")
+        running.wait_stdout("^bot → .*: A: hello$")
+        self.assertEqual(self.say("", "?tap=order%3Fdrink%3Dtea"), "tapped order?drink=tea\n")
+        self.assertIn("<title>moonline</title>", self.ask("/"))
+        # A save is live, what does not load is told, and the old code goes on.
+        bot.replace("bot.lua", ECHO.replace("A: ", "B: "))
+        until(lambda: self.say("hello") == "B: hello\n", "the new code to answer")
+        seq = self.ask("/_/world")["feed"]
+        bot.replace("bot.lua", "line.on(")
+        news = self.ask(f"/_/wait?kind=news&since={seq}&timeout={int(PATIENCE)}")
+        self.assertEqual(news["item"]["what"], "refused")
+        self.assertIn("bot.lua:1:", news["item"]["error"])
+        self.assertEqual(self.say("hello"), "B: hello\n")
+        bot.replace("bot.lua", "local line = require 'line'\nline.on('message.text', function() error('on purpose') end)\n")
+        until(lambda: "on purpose" in self.say("hello"), "the error to be told")
+        self.gone(running)
+
+    def test_events_know_their_handler_and_their_calls(self):
+        running = self.dev(self.folder(ECHO))
+        done = self.ask("/_/say", b"hello", accept="application/json")
+        self.assertEqual([m["text"] for m in done["answers"]], ["A: hello"])
+        event = until(lambda: (e := self.ask(f"/_/events/{done['event']}")) and e.get("news", {}).get("ms") and e, "the event's end")
+        self.assertEqual(event["news"]["where"], "bot.lua:3")
+        self.assertEqual(event["news"]["generation"], 1)
+        self.assertEqual(event["replyToken"]["state"], "used")
+        self.assertEqual(event["attempts"][0]["status"], 200)
+        call = self.ask(f"/_/calls/{event['calls'][0]}")
+        self.assertEqual((call["operation"], call["status"]), ("reply_message", 200))
+        self.gone(running, signal.SIGTERM)
+
+    def test_ports_that_are_taken(self):
+        """Its own choice gives way and says so, a port that was asked for does not."""
+        bot = self.folder(ECHO)
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            asked = f"127.0.0.1:{taken.getsockname()[1]}"
+            running = self.start("dev", bot.path, "--page", asked, "--listen", "127.0.0.1:0")
+            self.assertEqual(running.wait_exit(), 1)
+            self.assertRegex(running.output(), f"moonline dev: --page: address {asked} is in use")
+            self.assertEqual(os.listdir(self.temp), [])
+            running = self.start("dev", bot.path, "--page", "127.0.0.1:0", "--listen", asked)
+            self.assertEqual(running.wait_exit(), 1)
+            self.assertRegex(running.output(), f"moonline dev: --listen: address {asked} is in use")
+        try:
+            usual = socket.create_server(("127.0.0.1", 8080))
+        except OSError:
+            usual = None  # somebody has it already: all the better
+        try:
+            running = self.start("dev", bot.path, "--listen", "127.0.0.1:0")
+            self.page = running.wait_stdout(r"^moonline: page on (http://127\.0\.0\.1:\d+)$")[1]
+            self.assertRegex(running.output(), r"moonline: 127\.0\.0\.1:8080 is taken, so 127\.0\.0\.1:\d+")
+            self.assertEqual(self.say("hello"), "A: hello\n")
+            self.gone(running)
+        finally:
+            if usual:
+                usual.close()
+
+    def test_data_stays_where_it_was_asked_for(self):
+        data = os.path.join(self.dir, "kept")
+        running = self.dev(self.folder("local line, store = require 'line', require 'store'\n"
+                                       "line.on('message', function(e) e:reply(tostring(store.incr('n'))) end)"), "--data", data)
+        self.assertEqual(self.say("x"), "1\n")
+        self.gone(running)
+        running = self.dev(self.folder("local line, store = require 'line', require 'store'\n"
+                                       "line.on('message', function(e) e:reply(tostring(store.incr('n'))) end)"), "--data", data)
+        self.assertEqual(self.say("x"), "2\n")
+        self.gone(running)
+
+    def test_what_cannot_be(self):
+        world = os.path.join(self.dir, "world.lua")
+        bot = self.folder(ECHO)
+        for content, arguments, status, words in (
+            (None, ["emulate", "--world", world], 2, f"moonline emulate: --world {world}: No such file"),
+            ("return {users = {{nam = 'x'}}}", ["emulate", "--world", world], 1, "world.lua:1: users[1].nam"),
+            ("return {", ["emulate", "--world", world], 1, "world.lua:1:"),
+            ("", ["emulate", "--fault", "push_message=nonsense"], 1, "nonsense"),
+            ("", ["dev", os.path.join(self.dir, "none.lua")], 2, "none.lua: No such file"),
+            ("", ["dev"], 2, "usage: moonline dev PATH"),
+            ("", ["dev", bot.path, bot.path], 2, "one too many"),
+            ("", ["emulate", "--clock", "sometimes"], 2, "not one of real, virtual"),
+        ):
+            with self.subTest(words=words):
+                if content is not None:
+                    with open(world, "w", encoding="utf-8") as file:
+                        file.write(content)
+                more = ["--listen", "127.0.0.1:0"] if arguments[0] == "emulate" else []
+                running = self.start(*arguments, *more)
+                self.assertEqual(running.wait_exit(60), status, running.tail())
+                self.assertIn(words, running.output())
+                self.assertEqual(os.listdir(self.temp), [])
+
+    def test_the_guide_s_lines(self):
+        """The chapter on the emulator: its curl lines against a bot in another process, and its world."""
+        with open(os.path.join(ROOT, "docs/guide/13-emulator.md"), encoding="utf-8") as file:
+            chapter = file.read()
+        world = os.path.join(self.dir, "world.lua")
+        with open(world, "w", encoding="utf-8") as file:
+            file.write(re.search(r"^    local people = .*?^    return [^\n]*", chapter, re.M | re.S)[0])
+        running = self.emulate("--world", world)
+        self.assertEqual(self.ask("/_/world")["usersTotal"], 100)
+        self.gone(running)
+
+        running = self.emulate(LINE_CHANNEL_SECRET="s3cret", LINE_CHANNEL_ACCESS_TOKEN="t0ken")
+        server = self.serve(self.folder(ECHO), env={**self.env("s3cret", "t0ken"), "LINE_API_BASE": self.page,
+                                                    "LINE_DATA_API_BASE": self.page}, secret="s3cret")
+        channel = self.ask("/_/world")["channels"][0]
+        endpoint = {"endpoint": f"http://127.0.0.1:{server.port}/webhook"}
+        call = urllib.request.Request(f"{self.page}/_/channels/{channel['id']}", json.dumps({"webhook": endpoint}).encode(),
+                                      method="PATCH")
+        urllib.request.urlopen(call, timeout=PATIENCE).close()
+        lines = re.search(r"^    B=.*?(?=^\S)", chapter, re.M | re.S)[0]
+        lines = re.sub(r"^    B=\S+", "B=" + shlex.quote(self.page + "/_"), lines)
+        for line in lines.strip().splitlines()[1:]:
+            script = lines.strip().splitlines()[0] + "\n" + line.replace("curl ", "curl -sS --fail-with-body ")
+            done = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, timeout=30, check=False)
+            self.assertEqual(done.returncode, 0, line + done.stdout + done.stderr)
+            if "/wait" in line:
+                self.assertIn("A: hello", done.stdout)
+        self.assertEqual(server.stop(), 0)
+        self.gone(running)
+
+    def test_other_pages_cannot_drive_it(self):
+        running = self.emulate()
+        for headers in ({"host": "evil.example"}, {"origin": "https://evil.example"}, {"origin": "null"},
+                        {"sec_fetch_site": "cross-site"}):
+            for path in ("/_/world", "/", "/_/say"):
+                with self.subTest(headers=headers, path=path), self.assertRaises(urllib.error.HTTPError) as refused:
+                    self.ask(path, b"x" if path == "/_/say" else None, **headers)
+                self.assertEqual(refused.exception.code, 403)
+                refused.exception.close()
+        self.gone(running)
+
+
+if __name__ == "__main__":
+    main()
