@@ -186,7 +186,8 @@ class Streams(Base):
               while stream:write(("x"):rep(65536)) do end
               log.info("told")
             end end)
-            web.get("/big", function() return ("x"):rep(64 << 20) end)
+            local big = ("x"):rep(64 << 20)
+            web.get("/big", function() return big end)
             web.get("/idle", function() return function(stream)
               stream:write("x")
               line.sleep(1.2)
@@ -441,7 +442,8 @@ class Changes(Base):
 
     def test_a_killed_worker(self):
         server = self.web(self.source("old", 3600) + """
-            web.get("/big", function() return ("x"):rep(64 << 20) end)
+            local big = ("x"):rep(64 << 20)
+            web.get("/big", function() return big end)
             web.post("/take", function(r) return tostring(#r.body) end)
         """)
         slow, stream, big = self.stream("/slow"), self.stream("/stream").head(), self.stream("/big").head()

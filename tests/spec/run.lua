@@ -7,7 +7,7 @@ local names = {...}
 if #names == 0 then
   names = {
     "test_router", "test_event", "test_messages", "test_send", "test_pages", "test_richmenu",
-    "test_account_link", "test_lint", "test_event_facts", "test_text",
+    "test_account_link", "test_lint", "test_event_facts", "test_text", "test_web",
   }
 end
 tap.more = true
