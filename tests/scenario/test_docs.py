@@ -6,10 +6,10 @@ import glob
 import json
 import os
 import re
-import signal
 import subprocess
 
 from harness import BINARY, SECRET, TOOLS, Scenario, environment, event, main, text
+from rawhttp import request
 from test_http import Service
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -92,20 +92,35 @@ class Guide(Scenario):
             words = message["text"] if message["type"] == "text" else f"[{message['type']}] {message.get('altText', '')}"
             yield ("push: " if call.path.endswith("push") else "bot: ") + words.strip()
 
+    def ask(self, kind, words):
+        """A request to the bot's routes: the line of its answer."""
+        path, _, form = words.partition(" ")
+        fields = [("Content-Type", "application/x-www-form-urlencoded")] if form else []
+        with self.server.connect() as connection:
+            connection.send(request(kind.upper(), path, form.encode(), fields))
+            answer = connection.read()
+        return f"web: {answer.status} {answer.body.decode()}".rstrip()
+
     def said(self):
         calls = self.standin.find("message/(reply|push)", status=200)
         return [line for call in calls for line in self.shown(call)]
 
     def play(self, chat):
-        told = []
+        told, answered = [], None
         for line in chat.strip().split("\n"):
             kind, words = line.split(": ", 1)
             if kind in ("bot", "push"):
                 told.append(line)
                 continue
+            if kind == "web":
+                self.assertEqual(answered, line)
+                continue
             self.standin.wait(lambda: len(self.said()) >= len(told), f"{told}, got {self.said()}")
             self.assertEqual(self.said(), told)
-            self.post(kind, words)
+            if kind in ("get", "post"):
+                answered = self.ask(kind, words)
+            else:
+                self.post(kind, words)
         self.standin.wait(lambda: len(self.said()) >= len(told), f"{told}, got {self.said()}\n{self.server.tail()}")
         self.wait_events(0)
         self.assertEqual(self.said(), told)
