@@ -118,7 +118,7 @@ class Generated(Scenario):
                 os.path.exists(os.path.join(root, top)) or os.symlink(os.path.join(ROOT, top), os.path.join(root, top))
             for made in ("docs", "scripts"):
                 os.remove(os.path.join(root, made))
-            for part in ("line", "http"):
+            for part in ("line", "http", "web"):
                 shutil.copytree(os.path.join(ROOT, "scripts", part), os.path.join(root, "scripts", part))
             self.assertEqual(self.generate(root=root, seed=str(n)).returncode, 0)
         made = [sorted(os.path.relpath(p, root) for folder in ("scripts/types", "docs/reference")
