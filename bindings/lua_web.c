@@ -194,7 +194,7 @@ static int is_ours(lua_State *L)
 static const luaL_Reg functions[] = {
     {"answer", answer}, {"stream", stream},   {"write", stream_write}, {"finish", finish}, {"gone", gone},
     {"encode", encode}, {"serve", serve},     {"declared", declared},  {"where", where},   {"is_ours", is_ours},
-    {"open", web_file_open}, {"embedded", web_file_embedded}, {NULL, NULL},
+    {"open", web_file_open}, {"close", web_file_close}, {"embedded", web_file_embedded}, {NULL, NULL},
 };
 
 int luaopen_moonline_web(lua_State *L)

@@ -347,6 +347,7 @@ static bool task_ended(struct task *t, enum task_outcome o, int n, struct str wh
     struct web_request *r = t->user;
     (void)n;
     r->task = NULL;
+    event_limited(t->event); /* what it spawned does not last as long as a stream may */
     if (r->ended) {
         if (o == TASK_RAISED) event_log_failure(t->event, "web handler failed", why);
         return o == TASK_RAISED;

@@ -68,4 +68,5 @@ struct web_file {
 };
 LJMP void web_file_open_meta(lua_State *L);
 int web_file_open(lua_State *L);     /* core.open */
+int web_file_close(lua_State *L);    /* core.close */
 int web_file_embedded(lua_State *L); /* core.embedded */

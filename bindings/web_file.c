@@ -14,18 +14,23 @@
 #define PATH_MOST 4096
 #define EMBEDDED_MOST (16 << 20)
 
-static int file_gc(lua_State *L)
+static void close_file(struct web_file *f)
 {
-    struct web_file *f = lua_touserdata(L, 1);
     if (f->fd >= 0) close(f->fd);
     f->fd = -1;
+}
+
+/* core.close(file): the collector would, but may be long in coming. Also __gc; safe twice. */
+int web_file_close(lua_State *L)
+{
+    close_file(luaL_checkudata(L, 1, WEB_FILE));
     return 0;
 }
 
 void web_file_open_meta(lua_State *L)
 {
     luaL_newmetatable(L, WEB_FILE);
-    lua_pushcfunction(L, file_gc);
+    lua_pushcfunction(L, web_file_close);
     lua_setfield(L, -2, "__gc");
     lua_pop(L, 1);
 }
@@ -69,10 +74,12 @@ int web_file_open(lua_State *L)
     if (strlen(path) == n && n < PATH_MOST)
         f->fd = open_below(open(sources_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC), path);
     if (f->fd < 0 || fstat(f->fd, &st)) {
+        close_file(f);
         lua_pushnil(L);
         return 1;
     }
     if (!S_ISREG(st.st_mode)) {
+        close_file(f);
         lua_pushnil(L);
         lua_pushstring(L, S_ISDIR(st.st_mode) ? "directory" : "other");
         return 2;
@@ -95,6 +102,7 @@ LJMP static int from_disk(lua_State *L, const char *dir, const char *path)
     if (f->fd < 0 || fstat(f->fd, &st) || !S_ISREG(st.st_mode) || st.st_size > EMBEDDED_MOST) return lua_pushnil(L), 1;
     char *to = luaL_buffinitsize(L, &b, (size_t)st.st_size);
     ssize_t got = read(f->fd, to, (size_t)st.st_size);
+    close_file(f);
     luaL_pushresultsize(&b, got > 0 ? (size_t)got : 0);
     return 1;
 }

@@ -89,7 +89,7 @@ local function on_disk(path)
   local file, size, seconds, nanoseconds, number = core.open(path)
   if not file then return nil, size end
   return {
-    name = path, size = size, seconds = seconds, etag = ('"%x-%x-%x-%x"'):format(number, size, seconds, nanoseconds),
+    open = file, name = path, size = size, seconds = seconds, etag = ('"%x-%x-%x-%x"'):format(number, size, seconds, nanoseconds),
     body = function(offset, length)
       return setmetatable({file = file, offset = offset, length = length}, answer.file_meta)
     end,
@@ -145,6 +145,7 @@ local function check_folder(folder, ours)
     end
   end
   local file, kind = core.open(path)
+  if file then core.close(file) end
   if file or kind ~= "directory" then
     errors.misuse("web.static: there is no folder '%s' beside the bot (links are not followed)", folder)
   end
@@ -162,7 +163,11 @@ function static.handler(folder, options, ours)
     local name = rest
     if name == "" or name:sub(-1) == "/" then name = name .. options.index end
     local file, kind = find(base .. "/" .. name)
-    if file then return serve(request, options, file) end
+    if file then
+      local made = serve(request, options, file)
+      if file.open and getmetatable(made.body) ~= answer.file_meta then core.close(file.open) end
+      return made
+    end
     if kind == "directory" then
       return answer.new(301, nil, {location = request.base .. request.raw_path .. "/"})
     end
