@@ -414,8 +414,8 @@ def written(n, type_):
 
 def index_page(model, pages):
     out = [banner("the same rows as the other pages"), "", "# Reference", ""]
-    rows = [("[Functions](functions.md)", "what the module `line` has beside operations and builders; `store`, `web`, `http`, `json`, "
-             "`crypto`, `log`; errors"),
+    rows = [("[Functions](functions.md)", "what the module `line` has beside operations and builders; `store`, `web`, `http`, "
+             "`json`, `crypto`, `log`; errors"),
             ("[Events](events.md)", "types, fields, methods, what can be replied to"),
             ("[Builders](builders.md)", "messages, actions, Flex, rich menus, narrowcast, coupons")]
     rows += [(f"[Objects: {p[8:-3].replace('-', ' ')}]({p})", "fields and limits") for p in pages if p.startswith("objects-")]

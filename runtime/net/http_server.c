@@ -325,8 +325,9 @@ static int start_library(struct http_server *s, const struct http_server_options
         {MHD_OPTION_END, 0, NULL},
     };
     /* One place more than allowed: the connection too many is accepted and closed, rather than left waiting. */
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_ALLOW_SUSPEND_RESUME;
     s->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK | MHD_ALLOW_SUSPEND_RESUME | (s->pair ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, s,
+        flags | (s->pair ? MHD_USE_TLS : 0u), 0, NULL, NULL, on_request, s,
         MHD_OPTION_LISTEN_SOCKET, s->listener.fd, MHD_OPTION_CONNECTION_LIMIT, s->max_connections + 1,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)o->max_per_client, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)LIMIT_REQUEST_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, 0u,

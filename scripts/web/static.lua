@@ -89,7 +89,8 @@ local function on_disk(path)
   local file, size, seconds, nanoseconds, number = core.open(path)
   if not file then return nil, size end
   return {
-    open = file, name = path, size = size, seconds = seconds, etag = ('"%x-%x-%x-%x"'):format(number, size, seconds, nanoseconds),
+    open = file, name = path, size = size, seconds = seconds,
+    etag = ('"%x-%x-%x-%x"'):format(number, size, seconds, nanoseconds),
     body = function(offset, length)
       return setmetatable({file = file, offset = offset, length = length}, answer.file_meta)
     end,

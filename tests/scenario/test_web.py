@@ -133,7 +133,8 @@ class Routing(Web):
                 ('web.static("/a", "embedded:emulator/page")', "embedded folders are moonline's own"),
                 ('web.static("/:a", "f")', "the prefix is a path"), ('web.static("/a", "f", {max_age = -1})', "max_age must be"),
                 ('web.static("/a", ".hidden")', "names that begin with a dot"), ('web.html(1)', "takes a string"),
-                ('web.redirect("/a\\r\\nb: c")', "without blanks and control characters"), ('web.redirect("/a", 200)', "the status is one of")):
+                ('web.redirect("/a\\r\\nb: c")', "without blanks and control characters"),
+                ('web.redirect("/a", 200)', "the status is one of")):
             bot = self.folder(f"{HEAD}{code}\n")
             bot.write("f/x.txt", "x")
             bot.write(".hidden/x.txt", "x")
@@ -232,7 +233,8 @@ class Answers(Web):
             ("200, 'x', {['a: b'] = 'c'}", "is no name of a header"), ("200, 'x', {a = print}", "a function is no value"),
             ("200, 'x', {['Content-Length'] = '5'}", "is set by moonline itself"), ("200, 'x', 'y'", "the headers must be a table"),
             ("200, 'x', {['Transfer-Encoding'] = 'chunked'}", "is set by moonline itself"), ("99, 'x'", "99 is no status"),
-            ("600", "600 is no status"), ("200.5", "200.5 is no status"), ("true", "a boolean is no body"), ("coroutine.create(print)", "is no body"),
+            ("600", "600 is no status"), ("200.5", "200.5 is no status"), ("true", "a boolean is no body"),
+            ("coroutine.create(print)", "is no body"),
             ("{f = print}", "a function cannot be"), ("200, 'x', {a = ('y'):rep(20000)}", "more than 16 KiB"),
             ("200, 'x', (function() local h = {} for i = 1, 61 do h['a' .. i] = 'b' end return h end)()", "more than 60 headers"),
         )

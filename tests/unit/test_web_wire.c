@@ -206,7 +206,8 @@ TEST(a_backlog_that_drains_is_told)
     CHECK_INT(wire_send(wire, WIRE_LEAVE, STR("")), 0);
     wire_flush(wire);
     CHECK_INT(drained_n, 0); /* it was never busy */
-    for (int i = 0; i < 20; i++) CHECK_INT(wire_send_web_piece(wire, WIRE_WEB_DATA, &(struct wire_web_piece){1, false, {piece, WEB_PIECE}}), 0);
+    const struct wire_web_piece p = {1, false, {piece, WEB_PIECE}};
+    for (int i = 0; i < 20; i++) CHECK_INT(wire_send_web_piece(wire, WIRE_WEB_DATA, &p), 0);
     CHECK(wire_backlog(wire) > WIRE_BUSY);
     wire_flush(wire);
     CHECK_INT(drained_n, 0);
