@@ -244,6 +244,12 @@ void request_complete(struct http_request *r)
     r->q->cb.complete(r->q->user, r);
 }
 
+/* One pass to write, one to finish or to ask for more; a TLS session writes one record of 16 KiB a pass. */
+static unsigned passes_for(const struct http_request *r, size_t n)
+{
+    return 2 + (r->c->tls ? (unsigned)(n >> 14) : 0);
+}
+
 /* ---- answers in pieces ----
  *
  * The library asks for bytes when it can send some (request_read). When there are none it puts the connection aside: an
@@ -326,8 +332,11 @@ ssize_t request_read(struct http_request *r, char *to, size_t max)
     struct requests *q = r->q;
     size_t n = r->answer.len - r->sent;
     bool dry = n == 0 && !r->stream_end && !r->stream_cut;
-    if (!dry && q->wanted < 2)
-        q->wanted = 2; /* to write it, and to ask for more */
+    if (n > max)
+        n = max;
+    unsigned passes = passes_for(r, n);
+    if (!dry && q->wanted < passes)
+        q->wanted = passes;
     if (r->stream_cut)
         return STREAM_CUT;
     if (n == 0 && r->stream_end)
@@ -337,8 +346,6 @@ ssize_t request_read(struct http_request *r, char *to, size_t max)
         r->suspended = true;
         return STREAM_DRY;
     }
-    if (n > max)
-        n = max;
     memcpy(to, r->answer.data + r->sent, n);
     r->sent += n;
     if (r->sent == r->answer.len || r->sent > STREAM_SLACK) {
@@ -395,8 +402,7 @@ void request_sending(struct http_request *r)
     struct requests *q = r->q;
     if (r->stream)
         return stream_begin(r);
-    /* One pass to write, one to finish; a TLS session writes one record of 16 KiB a pass. */
-    unsigned passes = 2 + (r->c->tls ? (unsigned)(r->answer.len >> 14) : 0);
+    unsigned passes = passes_for(r, r->answer.len);
     if (q->wanted < passes)
         q->wanted = passes;
     set_state(r, SENDING);

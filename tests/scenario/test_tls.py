@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Webhooks over TLS: 1.2 and newer, with a certificate that can be replaced while it serves."""
 
+import json
 import os
 import signal
 import ssl
@@ -8,6 +9,7 @@ import subprocess
 import warnings
 
 from harness import PATIENCE, Scenario, main, text, until
+from rawhttp import request
 
 ECHO = 'require("line").on("message.text", function(event) event:reply(event.message.text) end)'
 
@@ -88,6 +90,34 @@ class Tls(Scenario):
         with server.connect(self.context) as connection:
             server.post(text("unharmed"), connection=connection)
         self.standin.wait_text("unharmed")
+
+    def test_routes(self):
+        self.certificate("x")
+        source = ECHO + '''
+            local web, line = require "web", require "line"
+            web.post("/echo", function(r) return {r.scheme, r.body} end)
+            web.get("/big", function() return ("0123456789abcdef"):rep(1 << 20) end)
+            web.get("/stream", function() return function(stream)
+              local mark <close> = setmetatable({}, {__close = function() log.info("closed") end})
+              for i = 1, 3 do stream:event{data = tostring(i)} line.sleep(0.01) end
+              stream:write(("x"):rep(1 << 20))
+              line.sleep(3600)
+            end end)
+        '''
+        server = self.serve(self.folder(source), options=["--tls-cert", self.cert, "--tls-key", self.key])
+        with server.connect(self.context) as connection:
+            connection.send(request("POST", "/echo", b"x" * 300000))
+            self.assertEqual(json.loads(connection.read().body), ["https", "x" * 300000])
+            connection.send(request("GET", "/big"))
+            self.assertEqual(connection.read().body, b"0123456789abcdef" * (1 << 20))
+            connection.send(request("GET", "/stream"))
+            while connection.pending.count(b"x") < 1 << 20:
+                connection._more()
+            self.assertIn(b"data: 1\n\n", connection.pending)
+        server.wait_log(message="closed")
+        with server.connect(self.context) as connection:
+            server.post(text("still there"), connection=connection)
+        self.standin.wait_text("still there")
 
     def test_usage(self):
         bot = self.folder(ECHO)

@@ -29,6 +29,8 @@ struct kit {
     char why[LIMIT_ERROR_TEXT + 1]; /* text of the last frame that had one, NUL-terminated */
     struct wire_done done;
     uint32_t handlers;
+    char web[80000];            /* payload of the last frame about a request */
+    size_t web_n;
 };
 
 static inline void kit_write(struct kit *k, const void *p, size_t n)
@@ -165,6 +167,8 @@ static inline int kit_take(struct kit *k)
         wire_read_u32(payload, &k->handlers);
     } else if (type == WIRE_DONE) {
         if (!wire_read_done(payload, &k->done)) kit_text(k, k->done.why);
+    } else if (type >= WIRE_WEB_ROUTES && n <= sizeof k->web) {
+        memcpy(k->web, payload.p, k->web_n = n);
     } else if (type == WIRE_REFUSED || type == WIRE_REPORT) {
         if (!wire_read_strings(payload, &text, NULL)) kit_text(k, text);
     }
