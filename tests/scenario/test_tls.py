@@ -96,7 +96,7 @@ class Tls(Scenario):
         source = ECHO + '''
             local web, line = require "web", require "line"
             web.post("/echo", function(r) return {r.scheme, r.body} end)
-            web.get("/big", function() return ("0123456789abcdef"):rep(1 << 20) end)
+            web.get("/big", function() return ("0123456789abcdef"):rep(1 << 17) end)
             web.get("/stream", function() return function(stream)
               local mark <close> = setmetatable({}, {__close = function() log.info("closed") end})
               for i = 1, 3 do stream:event{data = tostring(i)} line.sleep(0.01) end
@@ -109,7 +109,7 @@ class Tls(Scenario):
             connection.send(request("POST", "/echo", b"x" * 300000))
             self.assertEqual(json.loads(connection.read().body), ["https", "x" * 300000])
             connection.send(request("GET", "/big"))
-            self.assertEqual(connection.read().body, b"0123456789abcdef" * (1 << 20))
+            self.assertEqual(connection.read().body, b"0123456789abcdef" * (1 << 17))
             connection.send(request("GET", "/stream"))
             while connection.pending.count(b"x") < 1 << 20:
                 connection._more()
