@@ -91,6 +91,17 @@ int web_file_open(lua_State *L)
     return 5;
 }
 
+/* The string on top of the stack, and what tells it from others: 64-bit FNV-1a. */
+LJMP static int with_hash(lua_State *L)
+{
+    size_t n;
+    uint64_t h = 14695981039346656037u;
+    const char *p = lua_tolstring(L, -1, &n);
+    for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)p[i]) * 1099511628211u;
+    lua_pushinteger(L, (lua_Integer)h);
+    return 2;
+}
+
 LJMP static int from_disk(lua_State *L, const char *dir, const char *path)
 {
     struct stat st;
@@ -104,10 +115,10 @@ LJMP static int from_disk(lua_State *L, const char *dir, const char *path)
     ssize_t got = read(f->fd, to, (size_t)st.st_size);
     close_file(f);
     luaL_pushresultsize(&b, got > 0 ? (size_t)got : 0);
-    return 1;
+    return with_hash(L);
 }
 
-/* core.embedded(path) → bytes, or nil: a file of scripts/ that is no Lua; read from --scripts-dir while developing. */
+/* core.embedded(path) → bytes, hash, or nil: a file of scripts/ that is no Lua; read from --scripts-dir while developing. */
 int web_file_embedded(lua_State *L)
 {
     size_t n;
@@ -118,7 +129,7 @@ int web_file_embedded(lua_State *L)
         const struct embedded *e = &embedded_files[i];
         if (strcmp(e->file, path) != 0) continue;
         lua_pushlstring(L, e->bytes, e->n);
-        return 1;
+        return with_hash(L);
     }
     lua_pushnil(L);
     return 1;

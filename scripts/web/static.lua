@@ -98,10 +98,8 @@ local function on_disk(path)
 end
 
 local function embedded(path)
-  local bytes = core.embedded(path)
+  local bytes, hash = core.embedded(path)
   if not bytes then return nil end
-  local hash = 0
-  for i = 1, #bytes do hash = (hash ~ bytes:byte(i)) * 1099511628211 + 1469598103934665603 end
   return {
     name = path, size = #bytes, etag = ('"%x"'):format(hash),
     body = function(offset, length) return bytes:sub(offset + 1, offset + length) end,

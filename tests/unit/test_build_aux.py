@@ -115,21 +115,24 @@ class Embed(Tree):
     def test_every_byte_comes_through(self):
         embed = os.path.join(os.environ.get("BUILD", os.path.join(TOP, "build")), "gen/embed")
         body = bytes(range(256)) + b'\n"??/\\\n' + "1 ü".encode() + b"\x01" + b"2"
-        for path, text in (("scripts/line/init.lua", body), ("scripts/line/a/b.lua", b""), ("scripts/c.lua", b"\n")):
+        for path, text in (("scripts/line/init.lua", body), ("scripts/line/a/b.lua", b""), ("scripts/c.lua", b"\n"),
+                           ("scripts/page/x.png", body)):
             self.write(path, "")
             with open(os.path.join(self.dir.name, path), "wb") as f:
                 f.write(text)
-        made = subprocess.run([embed, "scripts", "scripts/line/init.lua", "scripts/line/a/b.lua", "scripts/c.lua"],
-                              cwd=self.dir.name, capture_output=True, timeout=30, check=True).stdout
+        made = subprocess.run([embed, "scripts", "scripts/line/init.lua", "scripts/line/a/b.lua", "scripts/page/x.png",
+                               "scripts/c.lua"], cwd=self.dir.name, capture_output=True, timeout=30, check=True).stdout
         main = (b'#include <stdio.h>\nint main(void) { for (size_t i = 0; i < embedded_scripts_n; i++) {\n'
                 b'const struct embedded *e = &embedded_scripts[i]; printf("%s %s %zu:", e->module, e->file, e->n);\n'
-                b'fwrite(e->bytes, 1, e->n, stdout); } return 0; }\n')
+                b'fwrite(e->bytes, 1, e->n, stdout); }\n'
+                b'const struct embedded *e = embedded_files; printf("%zu %s %d:", embedded_files_n, e->file, !e->module);\n'
+                b'fwrite(e->bytes, 1, e->n, stdout); return 0; }\n')
         source, program = os.path.join(self.dir.name, "x.c"), os.path.join(self.dir.name, "x")
         with open(source, "wb") as f:
             f.write(made + main)
         subprocess.run(["cc", "-Werror", "-I", TOP, "-o", program, source], timeout=60, check=True)
         out = subprocess.run([program], capture_output=True, timeout=30, check=True).stdout
-        self.assertEqual(out, b"line line/init.lua %d:%sline.a.b line/a/b.lua 0:c c.lua 1:\n" % (len(body), body))
+        self.assertEqual(out, b"line line/init.lua %d:%sline.a.b line/a/b.lua 0:c c.lua 1:\n1 page/x.png 1:%s" % (len(body), body, body))
 
 
 class Runner(Tree):
