@@ -343,6 +343,7 @@ ssize_t request_read(struct http_request *r, char *to, size_t max)
         return r->length == HTTP_LENGTH_UNKNOWN && !r->stream_broken ? STREAM_END : STREAM_CUT;
     if (dry) {
         deadline_clear(&r->c->deadline); /* nothing is asked of the client */
+        buf_trim(&r->answer, BODY_KEPT);
         r->suspended = true;
         return STREAM_DRY;
     }

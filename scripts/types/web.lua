@@ -87,48 +87,48 @@ local web = {}
 ---one segment and a last * for the rest; the first route declared that matches is taken. Raises for what is no
 ---path, and once the bot has loaded. Does not wait.
 ---@param path string
----@param fn fun(request: web.request): ...any
+---@param fn fun(request: web.request): any
 function web.get(path, fn) end
 
 ---As web.get, for POST.
 ---@param path string
----@param fn fun(request: web.request): ...any
+---@param fn fun(request: web.request): any
 function web.post(path, fn) end
 
 ---As web.get, for PUT.
 ---@param path string
----@param fn fun(request: web.request): ...any
+---@param fn fun(request: web.request): any
 function web.put(path, fn) end
 
 ---As web.get, for DELETE.
 ---@param path string
----@param fn fun(request: web.request): ...any
+---@param fn fun(request: web.request): any
 function web.delete(path, fn) end
 
 ---As web.get, for PATCH.
 ---@param path string
----@param fn fun(request: web.request): ...any
+---@param fn fun(request: web.request): any
 function web.patch(path, fn) end
 
 ---As web.get, for HEAD alone; no body is sent, whatever fn returns.
 ---@param path string
----@param fn fun(request: web.request): ...any
+---@param fn fun(request: web.request): any
 function web.head(path, fn) end
 
 ---As web.get, for OPTIONS.
 ---@param path string
----@param fn fun(request: web.request): ...any
+---@param fn fun(request: web.request): any
 function web.options(path, fn) end
 
 ---As web.get, for any method there is, in capitals.
 ---@param method string
 ---@param path string
----@param fn fun(request: web.request): ...any
+---@param fn fun(request: web.request): any
 function web.on(method, path, fn) end
 
 ---As web.get, for all methods; request.method tells which.
 ---@param path string
----@param fn fun(request: web.request): ...any
+---@param fn fun(request: web.request): any
 function web.any(path, fn) end
 
 ---Returns the answer text/html; charset=utf-8, for a handler to return; a status may stand in front of it.

@@ -97,6 +97,17 @@ test("multipart bodies cut anywhere are refused, never misread", function()
   for n = 0, #body - 1 do same((decode.multipart(body:sub(1, n), "b")), nil) end
 end)
 
+test("long runs of blanks take no long time", function()
+  local blanks = (" "):rep(200000)
+  local began = os.clock()
+  same(decode.cookie("a=" .. blanks .. "x; b =" .. blanks .. "; c=1", "c"), "1")
+  same(decode.cookie("a=" .. blanks .. "x" .. blanks, "a"), "x")
+  same((decode.multipart("--b\r\nX: " .. blanks .. "y\r\n\r\n1\r\n--b--", "b")), nil)
+  same((decode.multipart("--b" .. blanks .. "y", "b")), nil)
+  same(decode.parameter("a;" .. blanks .. "b=" .. blanks .. "c;" .. blanks, "z"), nil)
+  if os.clock() - began > 1 then error("it took " .. os.clock() - began .. " s") end
+end)
+
 test("dates", function()
   same(decode.date("Thu, 01 Jan 1970 00:00:00 GMT"), 0)
   same(decode.date("Sun, 06 Nov 1994 08:49:37 GMT"), 784111777)
