@@ -1,9 +1,7 @@
 /* Media of a message as a stream: what line.get_message_content returns. The rest of it is every stream's (exchange.h). */
-#include "base/limits.h"
 #include "bindings/operation.h"
 
 #define READY_LIMIT_MS 30000 /* a video that LINE still prepares; well inside a handler's default 60 s */
-#define ROOM_MORE (256u << 10) /* bytes that may come until the connection is paused */
 
 LJMP struct api_call *content_box(lua_State *L)
 {
@@ -12,7 +10,7 @@ LJMP struct api_call *content_box(lua_State *L)
     struct api_call *c = call_object(L);
     stream_made();
     c->x.streaming = true;
-    c->x.stream.max = LIMIT_CONTENT_READ + ROOM_MORE;
+    c->x.stream.max = STREAM_ROOM;
     c->ready_limit_ms = READY_LIMIT_MS;
     return c;
 }

@@ -8,8 +8,7 @@
 #include "bindings/call.h"
 
 #define PIECE (64u << 10)    /* most that read() without a number hands over at once, however much has come */
-#define HIGH (256u << 10)    /* bytes waiting at which the other side is asked for no more … */
-#define LOW (64u << 10)      /* … until fewer than these wait */
+#define LOW (64u << 10)      /* from STREAM_HIGH on no more is asked for, until fewer than these wait */
 #define ALIVE 32             /* objects, before those that scripts dropped are looked for */
 
 static unsigned alive, collect_at = ALIVE;
@@ -102,7 +101,7 @@ bool stream_sink(struct http_call *h, const char *p, size_t n)
     if (buf_append(&x->stream, p, n)) return x->overflow = true, false;
     x->came += (int64_t)n;
     size_t have = x->stream.len - x->taken;
-    if (have >= HIGH && have >= x->wanted) {
+    if (have >= STREAM_HIGH && have >= x->wanted) {
         http_client_pause(h);
         x->paused = true;
     }

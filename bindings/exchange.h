@@ -3,6 +3,7 @@
  * live outside Lua; a userdata holds the pointer. */
 #pragma once
 #include "base/buf.h"
+#include "base/limits.h"
 #include "bindings/task.h"
 
 struct exchange {
@@ -46,6 +47,8 @@ LJMP void exchange_push_headers(lua_State *L, const struct exchange *x);
 
 #define STREAM_LINE "line.content"  /* names of their metatables */
 #define STREAM_HTTP "http.stream"
+#define STREAM_HIGH (256u << 10)    /* bytes waiting at which the other side is asked for no more */
+#define STREAM_ROOM ((size_t)LIMIT_CONTENT_READ + STREAM_HIGH) /* ceiling of what waits: a read of the largest, and some more */
 
 /* Make the metatable: read, type, length, position, close, and what it takes to be collected. Leaves nothing. */
 LJMP void stream_open(lua_State *L, const char *name, const char *shown);

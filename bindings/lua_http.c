@@ -16,7 +16,6 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "bindings/call.h"
@@ -29,7 +28,6 @@
 #define BOX "http.call"
 #define ERROR_META "http.error"
 #define LINES_MOST 100       /* headers of one request */
-#define STREAM_ROOM ((size_t)LIMIT_CONTENT_READ + (256u << 10))
 
 /* Where exchange keeps its parts on its stack across the wait. */
 enum { ARG_SPEC = 1, ARG_WHAT, ARG_BOX };

@@ -56,7 +56,7 @@ enum { SPECIAL = sizeof special / sizeof *special };
 static const struct {
     const char *network;
     unsigned at;
-} carriers[] = {{"::/96", 12}, {"64:ff9b::/96", 12}, {"2002::/16", 2}};
+} carriers[] = {{"::/96", 12}, {"::ffff:0:0:0/96", 12}, {"64:ff9b::/96", 12}, {"2002::/16", 2}};
 enum { CARRIERS = sizeof carriers / sizeof *carriers };
 
 static const unsigned char mapped[12] = {[10] = 0xFF, [11] = 0xFF};

@@ -6,7 +6,7 @@
 #include "base/str.h"
 
 /* What an address is when it is no public one: "a loopback address", "a private address", …; NULL for a public one. An IPv4
- * address inside an IPv6 one (mapped, 6to4, NAT64) counts as itself. What is neither IPv4 nor IPv6: "no Internet address". */
+ * address inside an IPv6 one (mapped, translated, 6to4, NAT64) counts as itself. What is neither IPv4 nor IPv6: "no Internet address". */
 const char *address_kind(const struct sockaddr *a);
 /* "127.0.0.1", "::1" into ret of size n. */
 void address_text(const struct sockaddr *a, char *ret, size_t n);

@@ -40,6 +40,7 @@ static const char *const rows[][2] = {
     {"::", "unspecified"}, {"::1", "loopback"}, {"::2", "unspecified"}, {"::127.0.0.1", "loopback"}, {"::8.8.8.8", ""},
     {"::ffff:127.0.0.1", "loopback"}, {"::ffff:10.1.2.3", "private"}, {"::ffff:169.254.169.254", "link-local"},
     {"::ffff:100.64.0.1", "provider"}, {"::ffff:0.0.0.0", "unspecified"}, {"::ffff:8.8.8.8", ""},
+    {"::ffff:0:127.0.0.1", "loopback"}, {"::ffff:0:8.8.8.8", ""},
     {"64:ff9b::127.0.0.1", "loopback"}, {"64:ff9b::10.0.0.1", "private"}, {"64:ff9b::169.254.169.254", "link-local"},
     {"64:ff9b::8.8.8.8", ""}, {"64:ff9b:1::8.8.8.8", "private"}, {"64:ff9b:2::1", ""},
     {"2002:7f00:1::", "loopback"}, {"2002:a00:1::1", "private"}, {"2002:a9fe:a9fe::1", "link-local"}, {"2002:c0a8:101::", "private"},
