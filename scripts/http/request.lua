@@ -12,6 +12,8 @@ local request = {}
 
 local LIMIT <const> = 10 * 1024 * 1024 -- bytes of an answer, unless told otherwise
 local LIMIT_MOST <const> = 256 * 1024 * 1024 -- more is for streams
+local HEADERS_MOST <const> = 90 -- with ours fewer than C takes
+local HEADER_BYTES_MOST <const> = 64 * 1024 -- no server takes as much
 local PARTS_MOST <const> = 1000
 local HEADS_MOST <const> = 200 * 1024 -- bytes of the names, file names and types of all parts
 
@@ -97,7 +99,7 @@ local function is_secret(name)
 end
 
 local function read_headers(what, t)
-  local headers = {}
+  local headers, n, bytes = {}, 0, 0
   for _, name in ipairs(sorted(check_table(what, "headers", t))) do
     local value = t[name]
     if not name:find("^[%w!#$%%&'*+%-.^_`|~]+$") then misuse("%s: '%s' is no name of a header", what, name) end
@@ -107,7 +109,11 @@ local function read_headers(what, t)
     local small = name:lower()
     if ours[small] then misuse("%s: header %s is not for scripts to set", what, name) end
     if headers[small] then misuse("%s: header %s is there twice", what, name) end
-    headers[small] = {name = name, value = value}
+    headers[small] = {name = name, value = value:find("%S") and value or ""}
+    n, bytes = n + 1, bytes + #name + #value
+  end
+  if n > HEADERS_MOST or bytes > HEADER_BYTES_MOST then
+    misuse("%s: %d headers of %d bytes; there may be %d of %d", what, n, bytes, HEADERS_MOST, HEADER_BYTES_MOST)
   end
   return headers
 end

@@ -28,6 +28,7 @@ static const char *const bad[][3] = {
     {"javascript:x", NULL, NULL}, {"http://a:99999/", NULL, NULL}, {"http://a b/", NULL, NULL}, {"http://[::1/", NULL, NULL},
     {"ftp://b/", "http://a/", "only http:// and https://"}, {"file:///etc/passwd", "http://a/", "only http://"},
     {"http://a\nb/", NULL, NULL}, {"gopher://a:1/_x", "http://a/", "only http://"},
+    {"http://a/x\r\nHost: b", NULL, NULL}, {"http://a/x?y=\n", NULL, NULL}, {"/x\r\ny", "http://a/", NULL},
 };
 
 TEST(addresses)
