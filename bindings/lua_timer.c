@@ -1,8 +1,9 @@
 /* Timers: functions of the script that run later, each run a task of its own that belongs to no event.
  *
- *     line.after(seconds, fn[, …])   runs fn with the arguments once, after so many seconds; returns the timer. When the
- *                                    bot is saved, what is due within --handler-limit is still run, and the rest is
- *                                    dropped with a line in the log; likewise --drain at a stop. It dies with its worker
+ *     line.after(seconds, fn[, …])   runs fn with the arguments once, after so many seconds; returns the timer, whose
+ *                                    where is the script's line that made it. When the bot is saved, what is due within
+ *                                    --handler-limit is still run, and the rest is dropped with a line in the log;
+ *                                    likewise --drain at a stop. It dies with its worker
  *     line.every(seconds, fn[, …])   runs fn again and again, from start to start so many seconds; returns the timer. It
  *                                    never runs twice at the same time: when a run takes longer, the starts it missed
  *                                    are left out, and it goes on with the next one. It ends with its generation
@@ -221,6 +222,7 @@ static void start_run(struct timer *t)
     lua_pop(co, 2);
     task->arguments = 1;
     task->ended = event_timer_ended;
+    atomic_store_explicit(&worker_get()->page->tasks, task_count(), memory_order_relaxed); /* should it never come back */
     task_ready(task);
 }
 

@@ -18,6 +18,7 @@
 #include "host/token.h"
 #include "host/web.h"
 
+#define NOT_NEEDED "no longer needed"  /* why a process that still loads is killed */
 #define SUSPECTS_IDLE (2 * NS_PER_S)   /* the suspects' process leaves when it had nothing to do this long */
 #define BACKOFF_FIRST (100 * NS_PER_MS)
 #define BACKOFF_MOST (30 * NS_PER_S)
@@ -170,6 +171,19 @@ static void frame_cb(void *user, enum wire_type type, struct str payload)
     }
 }
 
+/* It was leaving, and did not get to its end. Its events begin anew, but what timers and spawned functions were about ends
+ * here. */
+static void tell_cut_off(const struct slot *s, const struct worker_end *end)
+{
+    const struct generation *g = s->generation;
+    const struct worker_page *page = worker_process_page(s->process);
+    uint64_t tasks = atomic_load(&page->tasks), n_timers = atomic_load(&page->timers);
+    if (strcmp(end->why, NOT_NEEDED) == 0 || (!tasks && !n_timers)) return;
+    LOG(WARN, "worker ended with what still ran", F_STR("bot", g->bot->name), F_INT("generation", g->number),
+        F_INT("worker", s->index), F_STR("reason", end->why), F_INT("events", s->n_running), F_INT("functions", tasks),
+        F_INT("timers", n_timers), F_STR("timer", *end->timer ? end->timer : NULL));
+}
+
 static void gone_cb(void *user, const struct worker_end *end)
 {
     struct slot *s = user;
@@ -182,6 +196,8 @@ static void gone_cb(void *user, const struct worker_end *end)
         LOG(ERROR, "worker lost", F_STR("bot", g->bot->name), F_INT("generation", g->number), F_INT("worker", s->index),
             F_INT("pid", worker_process_pid(s->process)), F_STR("reason", end->why), F_INT("events", s->n_running),
             F_INT("requests", s->web_n), F_STR("timer", *end->timer ? end->timer : NULL));
+    } else if (!end->clean) {
+        tell_cut_off(s, end);
     }
     s->process = NULL;
     kv_orphan(s);
@@ -248,7 +264,7 @@ static void leave_slot(struct slot *s, int64_t patience_ms)
         wire_send_u32(worker_process_wire(s->process), WIRE_LEAVE, (uint32_t)patience_ms);
     } else if (s->state == SLOT_LOADING) {
         set_state(s, SLOT_LEAVING);
-        worker_process_kill(s->process, "no longer needed");
+        worker_process_kill(s->process, NOT_NEEDED);
     }
     s->retry_at_ns = 0;
 }
@@ -259,25 +275,12 @@ void generation_leave(struct generation *g, int64_t patience_ms)
     for (uint32_t i = 0; i < g->n_slots; i++) leave_slot(&g->slots[i], patience_ms);
 }
 
-/* Events begin anew after the next start, but what timers and spawned functions were about ends here. */
-static void tell_cut_off(const struct slot *s, const char *why)
-{
-    const struct generation *g = s->generation;
-    const struct worker_page *page = worker_process_page(s->process);
-    uint64_t tasks = atomic_load(&page->tasks), n_timers = atomic_load(&page->timers);
-    if (s->state == SLOT_LOADING || (!tasks && !n_timers)) return;
-    LOG(WARN, "worker ended with what still runs", F_STR("bot", g->bot->name), F_INT("generation", g->number),
-        F_INT("worker", s->index), F_STR("reason", why), F_INT("events", s->n_running), F_INT("functions", tasks),
-        F_INT("timers", n_timers));
-}
-
 void generation_kill(struct generation *g, const char *why)
 {
     g->state = GENERATION_LEAVING;
     for (uint32_t i = 0; i < g->n_slots; i++) {
         g->slots[i].retry_at_ns = 0;
         if (!g->slots[i].process) continue;
-        tell_cut_off(&g->slots[i], why);
         set_state(&g->slots[i], SLOT_LEAVING);
         worker_process_kill(g->slots[i].process, why);
     }

@@ -476,9 +476,9 @@ function line.now() end
 ---@param seconds number
 function line.sleep(seconds) end
 
----runs fn with the arguments once, after so many seconds; returns the timer. When the bot is saved, what is due
----within --handler-limit is still run, and the rest is dropped with a line in the log; likewise --drain at a stop.
----It dies with its worker
+---runs fn with the arguments once, after so many seconds; returns the timer, whose where is the script's line that
+---made it. When the bot is saved, what is due within --handler-limit is still run, and the rest is dropped with a
+---line in the log; likewise --drain at a stop. It dies with its worker
 ---@param seconds number
 ---@param fn function
 ---@param ... any

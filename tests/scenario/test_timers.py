@@ -325,6 +325,23 @@ class Timers(Scenario):
         record = server.wait_log(message=re.compile("^worker ended"))
         self.assertEqual((record["level"], record["functions"]), ("warn", 1))
 
+    def test_a_hang_while_leaving_is_told(self):
+        bot = self.folder(HEAD + """
+            line.on("message.text", function(event)
+              line.after(0.3, function() string.find(("a"):rep(40), ("a?"):rep(40) .. ("a"):rep(40)) end)
+              line.after(20, print)
+            end)""")
+        server = self.serve(bot, options=["--cpu-limit", "100ms", "--hang-timeout", "200ms"])
+        server.post(text("go"))
+        server.wait_log(message="event done")
+        bot.replace("bot.lua", HEAD + 'line.on("follow", print)\n')
+        server.wait_generation(2)
+        record = server.wait_log(message=re.compile("^worker (ended|lost)"))
+        self.assertRegex(record["reason"], "hang-timeout")
+        self.assertEqual(record["timer"], "bot.lua:4")
+        if record["message"] != "worker lost":  # it hung only after the save
+            self.assertEqual((record["message"], record["functions"], record["timers"]), ("worker ended with what still ran", 1, 2))
+
     # ---- workers and commands ----
     def test_each_worker_has_its_own_and_swap_is_a_lock(self):
         self.serve(self.folder(HEAD + """
