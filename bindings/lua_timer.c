@@ -139,8 +139,8 @@ static void over(struct timer *t)
     if (!t->idle) count(-1);
 }
 
-/* Nothing is lost without a word: what will not run although the script asked for it is told, at most so many. L has room
- * for three values. */
+/* Nothing is lost without a word: what will not run although the script asked for it is told, up to DROPS_TOLD of them. L
+ * has room for two values. */
 static void tell_drop(lua_State *L, int idx, const struct timer *t)
 {
     const struct worker *w = worker_get();
@@ -240,11 +240,17 @@ static void fire(uv_timer_t *uv)
 
 /* ---- making ---- */
 
+/* "a string", for messages; pushed. */
+LJMP static const char *kind_of(lua_State *L, int idx)
+{
+    return lua_isnone(L, idx) ? "nothing" : lua_pushfstring(L, "a %s", luaL_typename(L, idx));
+}
+
 LJMP static int64_t take_seconds(lua_State *L, const char *what)
 {
     double seconds = lua_tonumber(L, 1);
     if (lua_type(L, 1) != LUA_TNUMBER)
-        call_misuse(L, "%s: the first argument is a number of seconds, not a %s", what, luaL_typename(L, 1));
+        call_misuse(L, "%s: the first argument is a number of seconds, not %s", what, kind_of(L, 1));
     if (!(seconds >= SECONDS_LEAST && seconds <= SECONDS_MOST))
         call_misuse(L, "%s: seconds are from 0.001 to %d (30 days), not %s", what, (int)SECONDS_MOST, luaL_tolstring(L, 1, NULL));
     return (int64_t)llround(seconds * NS_PER_S);
@@ -282,7 +288,7 @@ LJMP static int make(lua_State *L, const char *what, bool repeats)
     int64_t ns = take_seconds(L, what);
     int n = lua_gettop(L) - 2;
     if (lua_type(L, 2) != LUA_TFUNCTION)
-        return call_misuse(L, "%s: the second argument is the function to run, not a %s", what, luaL_typename(L, 2));
+        return call_misuse(L, "%s: the second argument is the function to run, not %s", what, kind_of(L, 2));
     if (n > ARGUMENTS_MOST) return call_misuse(L, "%s: %d arguments for the function, and %d are the most", what, n, ARGUMENTS_MOST);
     check_room(L, what);
     luaL_checkstack(L, 8, NULL);

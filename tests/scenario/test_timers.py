@@ -139,11 +139,11 @@ class Timers(Scenario):
               line.push("Utold", type(line.now()), tostring(math.type(line.now())), tostring(line.now() > 1600000000000))
             end)"""))
         self.standin.wait(lambda: len(self.pushes()) == 11, "all")
-        wanted = ["line.after: the first argument is a number of seconds, not a no value",
+        wanted = ["line.after: the first argument is a number of seconds, not nothing",
                   "line.after: the first argument is a number of seconds, not a string",
                   r"line.after: seconds are from 0.001 to 2592000 \(30 days\), not 0", "line.every: seconds are .*, not -1",
                   "line.every: seconds are .*nan", "line.after: seconds are .*, not 2592001",
-                  "line.every: the second argument is the function to run, not a no value",
+                  "line.every: the second argument is the function to run, not nothing",
                   "line.after: the second argument is the function to run, not a table", "timer:cancel: this is not a timer",
                   "line.after: 201 arguments"]
         for (got,), want in zip(self.pushes(), wanted):
