@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "bindings/coroutine.h"
 #include "bindings/lua_api.h"
@@ -183,6 +184,20 @@ static void put(lua_State *L, const char *library, const char *name, lua_CFuncti
     lua_pop(L, 1);
 }
 
+/* Lua's own seed is the second and an address: workers that start together might well draw the same numbers. */
+static void seed_random(lua_State *L)
+{
+    lua_Integer seed[2];
+    if (getrandom(seed, sizeof seed, 0) != sizeof seed) abort();
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_getfield(L, -1, "math");
+    lua_getfield(L, -1, "randomseed");
+    lua_pushinteger(L, seed[0]);
+    lua_pushinteger(L, seed[1]);
+    lua_call(L, 2, 0);
+    lua_pop(L, 2);
+}
+
 void sandbox_open(lua_State *L)
 {
     lua_newtable(L); /* builtins */
@@ -199,4 +214,5 @@ void sandbox_open(lua_State *L)
     put(L, "os", "getenv", os_getenv);
     coroutine_open(L);
     globals_open(L);
+    seed_random(L);
 }

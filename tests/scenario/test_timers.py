@@ -174,7 +174,7 @@ class Timers(Scenario):
             line.every(0.01, function()
               n = n + 1
               if n == 1 then while true do pcall(function() while true do end end) end end
-              if n == 2 then local t = {} while true do t[#t + 1] = ("x"):rep(1000000) .. #t end end
+              if n == 2 then return { ("x"):rep(20 << 20), ("y"):rep(20 << 20) } end
               if n == 3 then line.sleep(30) end
               line.push("Utold", "went on")
             end)"""), options=["--cpu-limit", "400ms", "--memory-limit", "32M", "--handler-limit", "200ms"])
