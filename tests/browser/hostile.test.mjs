@@ -38,6 +38,8 @@ const intruders = () =>
       if (!tags.includes(node.tagName)) bad.push(node.tagName);
       for (const { name, value } of node.attributes) {
         if (name.startsWith("on") || name === "srcdoc") bad.push(`${node.tagName} ${name}`);
+        if (name === "srcset" && !value.split(", ").every((one) => /^https?:\S+ (240|300|460|700|1040)w$/.test(one)))
+          bad.push(`srcset ${value}`);
         if (name === "style" && /url\(|expression|position|;\s*\*|javascript/i.test(value)) bad.push(`style ${value}`);
         if (["href", "src", "poster"].includes(name) && !/^(https?:|line:|data:image\/|tel:)/.test(value))
           bad.push(`${name} ${value}`);

@@ -57,12 +57,13 @@ export function drawImagemap(message, context) {
   const [width, height] = [Math.max(1, number(base.width, 1040)), Math.max(1, number(base.height, 1040))];
   // The client asks for the width that fits its screen at baseUrl/WIDTH.
   const address = (w) => mediaAddress(`${text(message.baseUrl)}/${w}`);
-  const sources = address(1040) && WIDTHS.map((w) => `${address(w)} ${w}w`).join(", ");
+  // A data: address may hold commas and blanks, which a list of sources cannot.
+  const sources = /^https?:/.test(address(1040) ?? "") ? WIDTHS.map((w) => `${address(w)} ${w}w`).join(", ") : "";
   const frame = picture(address(1040), {
     alt: text(message.altText),
     className: "d-whole",
     wanted: message.baseUrl,
-    sources: sources ?? "",
+    sources,
     sizes: "300px",
   });
   const node = el("div", "d-imagemap", frame);
