@@ -35,13 +35,13 @@ end
 -- ids.hex(n): n hexadecimal digits.
 function ids.hex(n) return letters(n, DIGITS) end
 
-function ids.user() return "U" .. letters(32, DIGITS) end
-function ids.group() return "C" .. letters(32, DIGITS) end
-function ids.room() return "R" .. letters(32, DIGITS) end
-function ids.richmenu() return "richmenu-" .. letters(32, DIGITS) end
-function ids.reply_token()
-  return ("%016x%016x"):format(next_number(), next_number())
-end
+local function hex32(prefix) return ("%s%016x%016x"):format(prefix, next_number(), next_number()) end
+
+function ids.user() return hex32("U") end
+function ids.group() return hex32("C") end
+function ids.room() return hex32("R") end
+function ids.richmenu() return hex32("richmenu-") end
+function ids.reply_token() return hex32("") end
 function ids.link_token() return letters(32, ALNUM) end
 function ids.access_token() return letters(172, ALNUM) end
 
@@ -56,11 +56,18 @@ end
 function ids.ulid(ms)
   local out = {}
   for i = 10, 1, -1 do
-    local k = ms % 32
-    out[i] = CROCKFORD:sub(k + 1, k + 1)
+    local k = ms % 32 + 1
+    out[i] = CROCKFORD:sub(k, k)
     ms = ms // 32
   end
-  return table.concat(out) .. letters(16, CROCKFORD)
+  local bits = next_number()
+  for i = 11, 26 do
+    if i == 19 then bits = next_number() end
+    local k = (bits & 31) + 1
+    out[i] = CROCKFORD:sub(k, k)
+    bits = bits >> 5
+  end
+  return table.concat(out)
 end
 
 -- ids.message(): decimal text, greater than every one before.
