@@ -1,5 +1,7 @@
 -- Messages on their way: who is reached, what a chat's history gets, what is counted.
 
+local json = require "json"
+local line = require "line"
 local clock = require "emulator.clock"
 local errors = require "emulator.errors"
 local feed = require "emulator.feed"
@@ -11,6 +13,7 @@ local send = {}
 
 local WEEK = 7 * 24 * 3600 * 1000
 local SINGLY = 500 -- recipients up to which each gets an entry of its own
+local SLICE = 4096 -- of more, so many at a time
 
 -- Messages that can be quoted get a token for it.
 local QUOTABLE = {text = true, textV2 = true, sticker = true, image = true, video = true, template = true, flex = true}
@@ -50,6 +53,12 @@ function send.target(channel, id)
   return world.chat(channel, source), send.people(place)
 end
 
+local function stop_loading(chat)
+  if not chat.loading then return end
+  chat.loading = nil
+  feed.put("loading", {chat = chat.key, seconds = 0})
+end
+
 -- send.to_chat(call, chat, way) → sentMessages. The call's messages go into the chat's history. chat nil: they are
 -- numbered and go nowhere.
 function send.to_chat(call, chat, way)
@@ -65,35 +74,39 @@ function send.to_chat(call, chat, way)
       feed.put("message", {chat = chat.key, entry = entry})
     end
   end
-  if chat and chat.loading then
-    chat.loading = nil
-    feed.put("loading", {chat = chat.key, seconds = 0})
-  end
+  if chat then stop_loading(chat) end
   return sent
 end
 
--- send.to_people(call, list of user ids, way): the same messages for many, all of whom are reached. To more than a
--- few hundred they are kept once, see world.add_shared.
-function send.to_people(call, people, way)
+-- The same messages into the histories of thousands, kept once. In slices with a wait between, for others have a turn.
+local function to_crowd(call, people, way)
   local channel = call.channel
-  if #people <= SINGLY then
-    for _, user in ipairs(people) do send.to_chat(call, world.user_chat(channel, user), way) end
-    return
+  local entries, texts = {}, {}
+  for i, message in ipairs(call.body.messages) do
+    entries[i] = {time = clock.now(), from = channel.bot, message = message, request = call.request_id, via = way,
+      silent = call.body.notificationDisabled or nil}
+    texts[i] = json.encode(entries[i])
   end
-  local chats = {}
-  for i, user in ipairs(people) do chats[i] = world.user_chat(channel, user) end
-  for _, message in ipairs(call.body.messages) do
-    local entry = {time = clock.now(), from = channel.bot, message = message, request = call.request_id,
-      via = way, silent = call.body.notificationDisabled or nil}
-    world.add_shared(chats, entry, ids.messages(#chats))
-    feed.put("message", {people = #chats, channel = channel.id, entry = entry})
-  end
-  for _, chat in ipairs(chats) do
-    if chat.loading then
-      chat.loading = nil
-      feed.put("loading", {chat = chat.key, seconds = 0})
+  for at = 1, #people, SLICE do
+    local chats = {}
+    for i = at, math.min(at + SLICE - 1, #people) do
+      local chat = world.user_chat(channel, people[i])
+      chats[#chats + 1] = chat
+      stop_loading(chat)
     end
+    for _, text in ipairs(texts) do world.add_shared(chats, text, ids.messages(#chats)) end
+    if at + SLICE <= #people then line.sleep(0.001) end
   end
+  for _, entry in ipairs(entries) do
+    feed.put("message", {people = #people, channel = channel.id, entry = entry})
+  end
+end
+
+-- send.to_people(call, list of user ids, way): the same messages for many, all of whom are reached. For more than a few
+-- hundred they are kept once, see world.add_shared. May wait.
+function send.to_people(call, people, way)
+  if #people > SINGLY then return to_crowd(call, people, way) end
+  for _, user in ipairs(people) do send.to_chat(call, world.user_chat(call.channel, user), way) end
 end
 
 -- send.friends(channel) → user ids of all friends who are reached, in no order.

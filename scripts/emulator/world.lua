@@ -65,9 +65,9 @@ function world.add(chat, entry)
   return n
 end
 
--- world.add_shared(list of chats, entry without id, first): the same entry for many, kept once. Their message ids
--- are first, first + 1 … (ids.messages); in a history stands the id alone, as an integer.
-function world.add_shared(chats, entry, first)
+-- world.add_shared(list of chats, text, first): the same entry for many, kept once. text: the entry without id, as JSON.
+-- Their message ids are first, first + 1 … (ids.messages); in a history stands the id alone, as an integer.
+function world.add_shared(chats, text, first)
   local shared = world.state.shared
   local numbers = {}
   for i, chat in ipairs(chats) do
@@ -76,7 +76,7 @@ function world.add_shared(chats, entry, first)
     chat.entries[n] = first + i - 1
     numbers[i] = chat.number
   end
-  shared[#shared + 1] = {first = first, last = first + #chats - 1, text = json.encode(entry), chats = numbers}
+  shared[#shared + 1] = {first = first, last = first + #chats - 1, text = text, chats = numbers}
 end
 
 -- The record of a shared entry's id.
