@@ -30,7 +30,8 @@ local function load_world(_, _, request)
     refuse("the body is empty; send a world as JSON of /_/save, or as Lua with content-type text/x-lua")
   end
   if kind:find("lua", 1, true) then
-    worlds.make(function() world_file.fill(text, "world.lua") end)
+    local made = world_file.read(text, "world.lua")
+    worlds.make(function() world_file.fill(made) end)
   else
     worlds.replace(world_file.load(text))
   end

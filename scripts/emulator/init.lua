@@ -13,6 +13,7 @@ local routes = require "emulator.routes"
 local seed = require "emulator.seed"
 local static = require "web.static"
 local web = require "web"
+local world = require "emulator.world"
 local world_file = require "emulator.world_file"
 local worlds = require "emulator.worlds"
 
@@ -38,10 +39,16 @@ local function option(fn, ...)
 end
 
 option(worlds.begin, function()
-  if not settings.world then return seed.fill(settings) end
+  if not settings.world then
+    return function() seed.fill(settings) end
+  end
   local text, name = world_text()
-  if text:find("^%s*{") then require("emulator.world").state = world_file.load(text)
-  else world_file.fill(text, name, settings) end
+  if text:find("^%s*{") then
+    local state = world_file.load(text)
+    return function() world.state = state end
+  end
+  local made = world_file.read(text, name)
+  return function() world_file.fill(made, settings) end
 end)
 
 for _, fault in ipairs(settings.faults or {}) do faults.add(option(faults.parse, fault)) end

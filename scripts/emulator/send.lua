@@ -70,8 +70,8 @@ function send.to_chat(call, chat, way)
     if chat then
       local entry = {id = id, time = now, from = call.channel.bot, message = message, request = call.request_id,
         via = way, silent = call.body.notificationDisabled or nil}
-      world.add(chat, entry)
-      feed.put("message", {chat = chat.key, entry = entry})
+      entry.place = world.add(chat, entry)
+      feed.put("message", {chat = chat.key, channel = call.channel.id, from = "bot", entry = entry})
     end
   end
   if chat then stop_loading(chat) end
@@ -98,7 +98,7 @@ local function to_crowd(call, people, way)
     if at + SLICE <= #people then line.sleep(0.001) end
   end
   for _, entry in ipairs(entries) do
-    feed.put("message", {people = #people, channel = channel.id, entry = entry})
+    feed.put("message", {people = #people, channel = channel.id, from = "bot", entry = entry})
   end
 end
 

@@ -52,7 +52,8 @@ local function mistake(path, field, said)
 end
 
 -- world_file.read(text, name) → the table the file returns, checked. Raises a refusal that names file, line and field.
--- A file that runs without end is ended by the limit that every task has.
+-- A file that runs without end is ended by the limit that every task has, and the task with it; so this stands before
+-- anything is changed.
 function world_file.read(text, name)
   local chunk, e = load(text, "@" .. name, "t", environment())
   if not chunk then refuse("%s", e) end
@@ -231,9 +232,8 @@ local function add_memberships(made, find)
   end
 end
 
--- world_file.fill(text, name [, settings]): fills the empty world with what the file says.
-function world_file.fill(text, name, settings)
-  local made = world_file.read(text, name)
+-- world_file.fill(made [, settings]): fills the empty world with what a file said, see world_file.read.
+function world_file.fill(made, settings)
   if made.seed then
     world.state = world.new(made.seed)
   end

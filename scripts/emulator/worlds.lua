@@ -14,7 +14,7 @@ local worlds = {}
 local SNAPSHOTS = 20 -- kept; the oldest goes
 
 local serial = 0     -- how often the world was replaced
-local first          -- function that makes the world one starts with
+local first          -- function that returns the function which makes the world one starts with
 local snapshots, order, counter = {}, {}, 0
 
 -- worlds.serial(): grows with each replacement; whoever keeps something made of the state compares it.
@@ -39,18 +39,19 @@ function worlds.replace(state, now)
   feed.put("world", {what = "replaced", serial = serial})
 end
 
--- worlds.begin(make): make() fills world.state, which is empty then; reset does it again.
-function worlds.begin(make)
-  first = make
+-- worlds.begin(prepare): prepare() reads what the world is to be and returns the function that fills world.state, which
+-- is empty then; reset does both again.
+function worlds.begin(prepare)
+  first = prepare
   worlds.reset()
 end
 
 -- worlds.reset(): back to the world one started with. When making it fails the present one stays.
 function worlds.reset()
-  worlds.make(first)
+  worlds.make(first())
 end
 
--- worlds.make(make): a new world filled by make().
+-- worlds.make(make): a new world filled by make(), which does not wait. When it raises the present one stays.
 function worlds.make(make)
   local before = world.state
   world.state = world.new(1)

@@ -333,7 +333,7 @@ tap.test("a file's world is checked as a whole before anything of it counts", fu
   deeds.world()
   local before = world.state
   tap.raises("there is nobody called 'x'", worlds.make, function()
-    world_file.fill("return {users = {{name = \"a\"}}, rooms = {{members = {\"x\"}}}}", "w.lua")
+    world_file.fill(world_file.read("return {users = {{name = \"a\"}}, rooms = {{members = {\"x\"}}}}", "w.lua"))
   end)
   tap.same(world.state == before, true)
 end)
