@@ -48,6 +48,7 @@ end
 -- with another verb; nil, false when it is not known.
 function routes.find(verb, path)
   if not tree then build() end
+  if path:find("//", 1, true) or path:sub(-1) == "/" then return nil, false end
   local segments, values = {}, {}
   for segment in path:gmatch("[^/]+") do
     segments[#segments + 1] = segment:find("%", 1, true) and segment:gsub("%%(%x%x)", DECODE) or segment

@@ -50,6 +50,19 @@ local function mentions(message)
   return list
 end
 
+-- A coupon that is sent must be one of the account's that still runs.
+local function check_coupon(call, i, message)
+  if message.type ~= "coupon" then return end
+  local coupon = call.channel.coupons and call.channel.coupons[message.couponId]
+  if not coupon then refuse(i, "couponId", "coupon not found") end
+  if coupon.closed then refuse(i, "couponId", "The coupon has already been closed.") end
+end
+
+-- send_rules.coupons(call): of what goes to many; in_chat looks at those of a reply or push.
+function send_rules.coupons(call)
+  for i, message in ipairs(call.body.messages) do check_coupon(call, i, message) end
+end
+
 -- send_rules.to_many(call): multicast, narrowcast and broadcast take neither mentions nor quotes.
 function send_rules.to_many(call)
   for i, message in ipairs(call.body.messages) do
@@ -64,6 +77,7 @@ end
 function send_rules.in_chat(call, chat)
   local state = world.state
   for i, message in ipairs(call.body.messages) do
+    check_coupon(call, i, message)
     if message.quoteToken then
       local id = ids.quoted(message.quoteToken)
       local quoted = id and world.find(id)

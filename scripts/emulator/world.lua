@@ -65,8 +65,8 @@ function world.add(chat, entry)
   return n
 end
 
--- world.add_shared(list of chats, text, first): the same entry for many, kept once. text: the entry without id, as JSON.
--- Their message ids are first, first + 1 … (ids.messages); in a history stands the id alone, as an integer.
+-- world.add_shared(list of chats, text, first): the same entry for many, kept once. text: the entry without id, as
+-- JSON. Their message ids are first, first + 1 … (ids.messages); in a history stands the id alone, as an integer.
 function world.add_shared(chats, text, first)
   local shared = world.state.shared
   local numbers = {}

@@ -54,7 +54,8 @@ end)
 
 tap.test("what is no operation is 404, another verb 405, both with a request id", function()
   kit.world()
-  for path, want in pairs{["/"] = 404, ["/v2"] = 404, ["/v2/bot/message/pushh"] = 404, [PUSH] = 405} do
+  for path, want in pairs{["/"] = 404, ["/v2"] = 404, ["/v2/bot/message/pushh"] = 404, [PUSH .. "/"] = 404,
+    ["/v2//bot/info"] = 404, [PUSH] = 405} do
     local status, body, headers = kit.get(path)
     tap.same({status, #headers["x-line-request-id"]}, {want, 36})
     tap.same(body.message, want == 404 and "Not found" or "Method not allowed")

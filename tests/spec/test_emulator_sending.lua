@@ -256,6 +256,26 @@ for name, path in pairs{multicast = MULTICAST, broadcast = BROADCAST, narrowcast
   end)
 end
 
+tap.test("a coupon is one of the account's that still runs", function()
+  kit.world()
+  local day = clock.now() // 1000
+  local status, made = kit.post("/v2/bot/coupon", {title = "10 off", acquisitionCondition = {type = "normal"},
+    maxUseCountPerTicket = 1, startTimestamp = day, endTimestamp = day + 86400, timezone = "ASIA_TOKYO",
+    visibility = "UNLISTED", reward = {type = "free"}})
+  tap.same(status, 200)
+  local coupon = {type = "coupon", couponId = made.couponId}
+  tap.same(push(user(1), coupon), 200)
+  tap.same(kit.post(BROADCAST, {messages = {coupon}}), 200)
+  local other = {type = "coupon", couponId = "01JYNW8JMQVFBNWF1APF8Z3FS7"}
+  local refused_status, body = push(user(1), other)
+  refused(refused_status, body, "A message (messages[0]) in the request body is invalid", {"coupon not found",
+    "couponId"})
+  tap.same(kit.post(MULTICAST, {to = {user(1)}, messages = {other}}), 400)
+  tap.same(kit.post("/v2/bot/message/validate/push", {messages = {other}}), 200)
+  tap.same(kit.call("PUT", "/v2/bot/coupon/" .. made.couponId .. "/close"), 200)
+  tap.same(push(user(1), coupon), 400)
+end)
+
 tap.test("a message is quoted in its own chat only", function()
   kit.world()
   local _, message = kit.said(user(1), user(1))

@@ -83,6 +83,7 @@ end
 function narrowcast.narrowcast(call)
   local channel, body = call.channel, call.body
   send_rules.to_many(call)
+  send_rules.coupons(call)
   send_rules.units(call)
   local limit = body.limit or {}
   recipients.check(channel, body.recipient)

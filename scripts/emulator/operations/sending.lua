@@ -44,6 +44,7 @@ end
 function sending.multicast(call)
   rules.units(call)
   rules.to_many(call)
+  rules.coupons(call)
   local people, seen = {}, {}
   for i, user in ipairs(call.body.to) do
     rules.id(user, ("to[%d]"):format(i - 1), "user")
@@ -58,6 +59,7 @@ end
 
 function sending.broadcast(call)
   rules.to_many(call)
+  rules.coupons(call)
   local people = send.friends(call.channel)
   usage.allow(call.channel, #people)
   send.count(call, "broadcast", #people, true)
