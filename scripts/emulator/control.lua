@@ -14,6 +14,9 @@ for _, file in ipairs{"control_world", "control_chats", "control_say", "control_
 end
 control.rows = rows
 
+-- control.live: true when the bot beside us talks to LINE itself; then nothing here can be done, only looked at.
+control.live = false
+
 local function refuse(text, ...) errors.raise(400, text:format(...)) end
 
 -- ---- who may ask ----
@@ -129,6 +132,9 @@ local NO_STORE = {["cache-control"] = "no-store"}
 local function run(row, request)
   local refused = control.guard(request)
   if refused then return 403, {message = refused}, NO_STORE end
+  if control.live and row.method ~= "GET" then
+    return 403, {message = "the page only looks on: this bot talks to LINE itself (--live)"}, NO_STORE
+  end
   local results = table.pack(pcall(function()
     return row.fn(input(row, request), request.params or {}, request)
   end))

@@ -8,33 +8,53 @@ local events = require "emulator.events"
 local faults = require "emulator.faults"
 local feed = require "emulator.feed"
 local json = require "json"
+local line = require "line"
 local records = require "emulator.records"
 local reply_tokens = require "emulator.reply_tokens"
 local statistics = require "emulator.statistics"
 local world = require "emulator.world"
 
-local QUIET = 15 -- seconds without an item after which the stream says that it is there
+local QUIET = 15 -- seconds between two signs of life of a stream
 
 local function not_found(text, ...) errors.raise(404, text:format(...)) end
 
-local function any() return true end
-
 -- ---- stream ----
+
+-- What is new is written by a task of its own, started by the item itself. The task of the request only gives signs of
+-- life; when the client leaves it is ended wherever it stands, so the next item finds that nobody takes it.
+local function pour(out, since)
+  local busy = false
+  local wake
+  local function pump()
+    for item in feed.each(since) do
+      since = item.seq
+      if not out:event{id = tostring(item.seq), data = json.encode(item)} then
+        feed.unlisten(wake)
+        break
+      end
+    end
+    busy = false
+  end
+  function wake()
+    if busy then return end
+    busy = true
+    line.after(0.001, pump)
+  end
+  out:write(": feed\n\n")
+  pump()
+  feed.listen(wake)
+  while not out:gone() do
+    line.sleep(QUIET)
+    out:write(": quiet\n\n")
+  end
+  feed.unlisten(wake)
+end
 
 local function stream(given, _, request)
   local resumed = request.headers["last-event-id"]
   local since = resumed and math.tointeger(tonumber(resumed)) or given.since or feed.last()
-  local function run(out)
-    out:write(": feed\n\n")
-    while not out:gone() do
-      for item in feed.each(since) do
-        out:event{id = tostring(item.seq), data = json.encode(item)}
-        since = item.seq
-      end
-      if not feed.wait(since, QUIET, any) then out:write(": quiet\n\n") end
-    end
-  end
-  return 200, run, {["content-type"] = "text/event-stream; charset=utf-8", ["cache-control"] = "no-store"}
+  return 200, function(out) pour(out, since) end,
+    {["content-type"] = "text/event-stream; charset=utf-8", ["cache-control"] = "no-store"}
 end
 
 -- ---- waiting ----

@@ -67,6 +67,7 @@ if settings.show then console.start(host.print) end
 -- ---- routes ----
 
 if settings.listen_host then control.allow(settings.listen_host) end
+control.live = settings.live == true
 control.register(web)
 
 -- Below /_/ nothing is the platform's; a control that does not exist is told with where they are.

@@ -220,23 +220,53 @@ tap.test("waiting for the bot's answer, from what the deed says", function()
   refused(400, "from: bot or user", "GET", "/_/wait", {query = {from = "me"}})
 end)
 
-tap.test("the stream: what is kept after a number, then what comes, and signs of life", function()
+tap.test("the stream: what is kept after a number, then what comes, until nobody takes it", function()
   deeds.world()
+  local line = require "line"
   local since = feed.last()
   say("a")
   local status, run, headers = get("/_/feed", {query = {since = tostring(since)}})
   tap.same({status, headers["content-type"]}, {200, "text/event-stream; charset=utf-8"})
   local out, ids, kinds = {}, {}, {}
-  local stream = {}
-  function stream.write(_, text) out[#out + 1] = text end
+  local stream, left = {}, false
+  function stream.write(_, text) out[#out + 1] = text return not left end
   function stream.event(_, event)
+    if left then return false end
     ids[#ids + 1] = event.id
     kinds[#kinds + 1] = json.decode(event.data).kind
+    return true
   end
-  function stream.gone() return #out >= 2 end
-  run(stream)
-  tap.same(kinds, {"message", "event", "delivery"})
-  tap.same({ids[1], out[1], out[2]}, {tostring(since + 1), ": feed\n\n", ": quiet\n\n"})
+  function stream.gone() return false end
+  -- The request's own task sleeps; what happens meanwhile is written by others. In the end it is cut off there.
+  local naps, sleep = 0, line.sleep
+  function line.sleep(seconds)
+    naps = naps + 1
+    tap.same(seconds, 15)
+    if naps == 1 then say("b") else error("the client left", 0) end
+  end
+  tap.same({pcall(run, stream)}, {false, "the client left"})
+  line.sleep = sleep
+  tap.same(kinds, {"message", "event", "delivery", "message", "event", "delivery"})
+  tap.same({ids[1], ids[6], out[1], out[2]}, {tostring(since + 1), tostring(since + 6), ": feed\n\n", ": quiet\n\n"})
+  left = true
+  say("c")
+  left = false
+  say("d")
+  tap.same(#kinds, 6)
+end)
+
+tap.test("a stream that was broken off goes on behind what the browser has", function()
+  deeds.world()
+  local since = feed.last()
+  say("a")
+  local _, run = get("/_/feed", {query = {since = tostring(since)},
+    headers = {["last-event-id"] = tostring(since + 2)}})
+  local kinds = {}
+  run{write = function() return true end, gone = function() return true end, event = function(_, event)
+    kinds[#kinds + 1] = json.decode(event.data).kind
+    return true
+  end}
+  tap.same(kinds, {"delivery"})
 end)
 
 -- ---- calls and events ----

@@ -289,6 +289,19 @@ tap.test("one port: page, controls, API; the page for this machine only", functi
   tap.same(got, 403)
 end)
 
+tap.test("beside a bot that talks to LINE itself one only looks on", function()
+  start{live = true}
+  local function ask_control(method, path)
+    return (deeds.routes[method .. " " .. path]{method = method, path = path, headers = {host = "localhost"},
+      query = {},
+      body = "{}"})
+  end
+  tap.same({ask_control("GET", "/_/world"), ask_control("POST", "/_/act"), ask_control("POST", "/_/reset")}, {200,
+    403, 403})
+  start{}
+  tap.same({ask_control("GET", "/_/world"), ask_control("POST", "/_/reset")}, {200, 200})
+end)
+
 tap.test("a call whose connection is to break begins and does not end", function()
   start{token = "t", faults = {"get_bot_info=drop"}}
   local status, body = ask("GET", "/v2/bot/info", {authorization = "Bearer t"})
