@@ -35,12 +35,18 @@ deeds.message = {
   what = "say something: text, sticker, image, video, audio, file, location",
   fields = {message = "the message, as {\"type\":\"text\",\"text\":…}; text may have emojis, mention, quotedMessageId; "
     .. "image, video, audio, file have media (base64) or mediaId (of POST /_/media)",
+    media = "base64 or the id of an upload; here or in the message",
     set = "several pictures sent together: list of {mediaId} or {media}"},
   fn = function(a)
     base.need_user(a)
     local set = a.body.set or type(a.body.message) == "table" and a.body.message.set
     if set then return image_set(a, type(a.body.message) == "table" and a.body.message or {}, set) end
-    base.say(a, a.body.message)
+    local message = a.body.message
+    if a.body.media and type(message) == "table" and not message.media then
+      message = copy(message)
+      message.media = a.body.media
+    end
+    base.say(a, message)
   end,
 }
 

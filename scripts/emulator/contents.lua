@@ -91,11 +91,12 @@ local function text(channel, m)
   return out
 end
 
--- The bytes behind a message: an upload of POST /_/media, or base64 beside the message.
+-- The bytes behind a message: an upload of POST /_/media (its id may stand as media, too), or base64.
 local function medium(m, kind)
-  if m.mediaId then
-    local upload = world.state.media[m.mediaId]
-    want(upload, "message.mediaId: there is no medium " .. tostring(m.mediaId) .. "; POST it to /_/media first")
+  local id = m.mediaId or type(m.media) == "string" and m.media:match("^media%-%d+$")
+  if id then
+    local upload = world.state.media[id]
+    want(upload, "message.mediaId: there is no medium " .. tostring(id) .. "; POST it to /_/media first")
     return upload
   end
   want(type(m.media) == "string",

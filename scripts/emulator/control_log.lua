@@ -18,6 +18,15 @@ local QUIET = 15 -- seconds between two signs of life of a stream
 
 local function not_found(text, ...) errors.raise(404, text:format(...)) end
 
+-- A call without its bodies, which are under /_/calls/ID; request is that id.
+local function short_call(item)
+  local short = {}
+  for name, value in pairs(item) do short[name] = value end
+  short.request, short.answer = item.id, nil
+  short.method, short.path = item.request.method, item.request.path
+  return short
+end
+
 -- ---- stream ----
 
 -- What is new is written by a task of its own, started by the item itself. The task of the request only gives signs of
@@ -28,7 +37,8 @@ local function pour(out, since)
   local function pump()
     for item in feed.each(since) do
       since = item.seq
-      if not out:event{id = tostring(item.seq), data = json.encode(item)} then
+      local shown = item.kind == "call" and short_call(item) or item
+      if not out:event{id = tostring(item.seq), data = json.encode(shown)} then
         feed.unlisten(wake)
         break
       end
@@ -61,6 +71,7 @@ end
 
 -- Who an entry is by.
 local function side(item)
+  if item.kind == "event" then return "user" end
   if item.from then return item.from end
   return item.entry and (world.channel_of_bot(item.entry.from) and "bot" or "user")
 end
@@ -88,13 +99,7 @@ local function calls(given)
     return record.seq > (given.since or 0) and (not given.operation or record.operation == given.operation)
   end)
   local out = json.array()
-  for i, record in ipairs(list) do -- without the bodies; those are under /_/calls/ID
-    local short = {}
-    for name, value in pairs(record) do
-      if name ~= "request" and name ~= "answer" then short[name] = value end
-    end
-    out[i] = short
-  end
+  for i, record in ipairs(list) do out[i] = short_call(record) end
   return {calls = out, seq = feed.last()}
 end
 
@@ -148,7 +153,7 @@ local function again(_, params)
   made.webhookEventId = events.id(made.timestamp)
   made.deliveryContext.isRedelivery = false
   if made.replyToken then made.replyToken = reply_tokens.issue(channel, chat, made.webhookEventId) end
-  deliver.event(channel, made, chat)
+  deliver.event(channel, made, chat, true)
   return {id = made.webhookEventId, events = {made.webhookEventId}}
 end
 

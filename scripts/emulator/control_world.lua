@@ -11,7 +11,8 @@ local people = require "emulator.people"
 local world = require "emulator.world"
 local worlds = require "emulator.worlds"
 
-local SHOWN = 200 -- users and chats in the world's overview
+local SHOWN = 200       -- users in the world's overview
+local CHATS_SHOWN = 500
 
 local function list(things, show)
   local out = json.array()
@@ -42,52 +43,60 @@ local function some_users(search, start, limit)
   return out, total
 end
 
--- ---- chats: those that something happened in lately, then the newest, then those that nothing was said in yet ----
+-- ---- chats: those that something happened in lately, then those that could be ----
+
+-- What a chat is that nobody has written in: nothing of it is kept.
+local function unused(kind, id, channel)
+  return {key = kind == "user" and channel .. ":" .. id or id, type = kind, id = id, channel = channel, n = 0}
+end
 
 local function show_chat(chat)
+  local state = world.state
+  local channel = chat.channel
+  local it = base.gathering(chat.id)
+  if it then channel = it.channel end
   local entry = chat.n > 0 and world.entry(chat, chat.n) or nil
-  local channel = world.state.channels[chat.channel]
-  local friend = chat.type == "user" and channel and channel.friends[chat.id]
-  return {key = chat.key, type = chat.type, id = chat.id, channel = chat.channel, n = chat.n,
-    friend = chat.type == "user" and (friend and friend.state or "none") or nil,
+  local shown = {key = chat.key, type = chat.type, id = chat.id, channel = channel, n = chat.n,
     last = entry and base.shown(chat, chat.n, entry)}
+  if chat.type == "user" and state.channels[channel] then
+    local friend = state.channels[channel].friends[chat.id]
+    shown.friend = friend and friend.state or "none"
+  end
+  return shown
 end
 
--- What a conversation is before its first message.
-local function silent(kind, id, channel)
-  local key = kind == "user" and channel .. ":" .. id or id
-  return {key = key, type = kind, id = id, channel = channel, n = 0, entries = {}}
-end
-
--- users: of the first ones, a list.
-local function some_chats(users)
+local function some_chats(some)
   local state = world.state
   local out, seen = json.array(), {}
-  local function put(key)
-    local chat = key and not seen[key] and #out < SHOWN and state.chats[key]
-    if chat then
-      seen[key] = true
-      out[#out + 1] = show_chat(chat)
-    end
+  local function put(chat)
+    if not chat or seen[chat.key] or #out >= CHATS_SHOWN then return end
+    seen[chat.key] = true
+    out[#out + 1] = show_chat(chat)
   end
   local recent = {}
   for item in feed.each(0) do
     if item.kind == "message" then recent[#recent + 1] = item.chat end
   end
-  for i = #recent, 1, -1 do put(recent[i]) end
-  for i = #state.chat_list, 1, -1 do put(state.chat_list[i]) end
-  local function put_silent(chat)
-    if seen[chat.key] or #out >= SHOWN then return end
-    seen[chat.key] = true
-    out[#out + 1] = show_chat(chat)
-  end
+  for i = #recent, 1, -1 do put(state.chats[recent[i]]) end
+  for i = #state.chat_list, math.max(1, #state.chat_list - CHATS_SHOWN), -1 do put(state.chats[state.chat_list[i]]) end
   for _, channel in ipairs(people.sorted(state.channels)) do
-    for _, user in ipairs(users) do
-      if not user.deleted then put_silent(silent("user", user.id, channel.id)) end
+    for _, user in ipairs(some) do
+      put(state.chats[channel.id .. ":" .. user.id] or unused("user", user.id, channel.id))
     end
   end
-  for _, group in ipairs(people.sorted(state.groups)) do put_silent(silent("group", group.id, group.channel)) end
-  for _, room in ipairs(people.sorted(state.rooms)) do put_silent(silent("room", room.id, room.channel)) end
+  for _, kind in ipairs{"group", "room"} do
+    for _, it in ipairs(people.sorted(state[kind .. "s"])) do
+      put(state.chats[it.id] or unused(kind, it.id, it.channel))
+    end
+  end
+  return out
+end
+
+local function faults_to_come()
+  local out = json.array()
+  for _, fault in ipairs(faults.list()) do
+    if not fault.over then out[#out + 1] = fault end
+  end
   return out
 end
 
@@ -101,7 +110,7 @@ local function overview()
     groups = list(people.sorted(state.groups), people.show_gathering),
     rooms = list(people.sorted(state.rooms), people.show_gathering),
     chats = some_chats(shown), chatsTotal = #state.chat_list,
-    faults = json.array(faults.list()), feed = feed.last(), serial = worlds.serial(),
+    faults = faults_to_come(), feed = feed.last(), serial = worlds.serial(),
   }
 end
 
@@ -121,8 +130,11 @@ local USER_FIELDS = {name = "string: shown name", picture = "string: address of 
   consent = "boolean: known to accounts in groups; true unless said"}
 
 local function change(thing, given, fields)
+  if given.name == "" then base.refuse("name: a text is needed") end
   for name in pairs(fields) do
-    if given[name] ~= nil then thing[name] = given[name] end
+    local value = given[name]
+    if value == "" then thing[name] = nil -- none any more
+    elseif value ~= nil then thing[name] = value end
   end
 end
 

@@ -219,10 +219,21 @@ end
 
 -- ---- for others ----
 
--- deliver.event(channel, event [, chat]) → the record of it. It is on its way from then on; does not wait.
-function deliver.event(channel, event, chat)
+-- What lists show of an event: its subtype, and the text in it.
+local function summary(event)
+  local part = event.message or event.beacon or event.membership or event.module or {}
+  local text = event.message and event.message.text or event.postback and event.postback.data
+  return part.type, text
+end
+
+-- deliver.event(channel, event [, chat, again]) → the record of it. It is on its way from then on; does not wait.
+-- again: it repeats one that was, see POST /_/events/ID/again.
+function deliver.event(channel, event, chat, again)
   local record = records.new(channel, chat, event)
-  feed.put("event", {id = record.id, channel = channel.id, chat = record.chat, type = event.type, event = event})
+  local subtype, text = summary(event)
+  feed.put("event", {id = record.id, channel = channel.id, chat = record.chat, time = event.timestamp,
+    type = event.type,
+    subtype = subtype, text = text, from = event.source and event.source.userId, again = again, event = event})
   push(channel.id .. " " .. (record.chat or ""), {record = record, faults = faults.webhook(channel)})
   return record
 end

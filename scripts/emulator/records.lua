@@ -59,7 +59,7 @@ end
 
 -- What of which news is kept, and under which name.
 local TOLD = {
-  handler = {generation = "generation", selector = "handler", where = "where"},
+  handler = {generation = "generation", selector = "selector", where = "where"},
   handled = {generation = "generation", handler = "handler", where = "where", ms = "ms", outcome = "outcome",
     error = "error"},
   blamed = {generation = "generation", attempt = "attempt", error = "error"},
@@ -73,6 +73,7 @@ function records.news(item)
   for theirs, ours in pairs(TOLD[item.what] or {}) do
     if item[theirs] ~= nil then record.news[ours] = item[theirs] end
   end
+  if item.what == "handler" then record.news.handler = item.selector end
   return true
 end
 

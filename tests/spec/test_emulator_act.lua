@@ -83,6 +83,17 @@ tap.test("bytes go out again through the content API", function()
   tap.same((deeds.control("GET", "/_/media/:id", {params = {id = id}})), 410)
 end)
 
+tap.test("an upload's id may stand as media, beside the message, and in sets", function()
+  deeds.world()
+  local _, upload = deeds.control("POST", "/_/media", {body = "png", headers = {["content-type"] = "image/png"}})
+  local one = act("message", {message = {type = "image"}, media = upload.mediaId})
+  tap.same(world.state.media[one.entry.id].body, "png")
+  local set = act("message", {set = {{type = "image", media = upload.mediaId}, {type = "image",
+    media = upload.mediaId}}})
+  tap.same({#set.events, deeds.events()[3].message.imageSet.total}, {2, 2})
+  refused("set: a list of 2 to 50", "message", {set = {{media = ""}}})
+end)
+
 tap.test("what is wrong with a message is told by its field", function()
   deeds.world()
   local function message(m) return {message = m} end

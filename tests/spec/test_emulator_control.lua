@@ -99,7 +99,12 @@ tap.test("the overview", function()
   tap.same(channel.quota, {type = "none", used = 0})
   tap.same({#answer.users, answer.usersTotal, #answer.groups[1].members, #answer.rooms}, {5, 5, 3, 1})
   local chat = answer.chats[1]
-  tap.same({chat.key, chat.type, chat.id, chat.n, chat.last.message.text}, {"1000:" .. U1, "user", U1, 1, "hello"})
+  tap.same({chat.key, chat.type, chat.id, chat.n, chat.last.message.text, chat.friend},
+    {"1000:" .. U1, "user", U1, 1, "hello", "friend"})
+  local others = {}
+  for _, one in ipairs(answer.chats) do others[one.key] = one end
+  tap.same({others["1000:" .. kit.user(4)].friend, others["1000:" .. kit.user(5)].friend, others[kit.GROUP].channel,
+    others[kit.ROOM].n, #answer.chats}, {"blocked", "none", "1000", 0, 7})
   tap.same(answer.feed, feed.last())
 end)
 
@@ -108,6 +113,10 @@ tap.test("people: new, changed, found, gone", function()
   local made = ok(deeds.control("POST", "/_/users", {body = {name = "Zoë 🦊", language = "en", friendOf = {"1000"}}}))
   tap.same({#made.id, world.is_friend(world.state.channels["1000"], made.id)}, {33, true})
   ok(deeds.control("PATCH", "/_/users/:id", {params = {id = made.id}, body = {status = "away", consent = false}}))
+  ok(deeds.control("PATCH", "/_/users/:id", {params = {id = made.id}, body = {picture = "https://example.com/a.png"}}))
+  ok(deeds.control("PATCH", "/_/users/:id", {params = {id = made.id}, body = {picture = ""}}))
+  tap.same(world.state.users[made.id].picture, nil)
+  refused(400, "name: a text is needed", "PATCH", "/_/users/:id", {params = {id = made.id}, body = {name = ""}})
   local found = ok(get("/_/users", {query = {search = "zoë"}}))
   tap.same({found.total, found.users[1].status, found.users[1].consent}, {1, "away", false})
   ok(deeds.control("DELETE", "/_/users/:id", {params = {id = made.id}}))
@@ -290,7 +299,7 @@ tap.test("an event and all that belongs to it", function()
   tap.same(call.request.headers.authorization:find(kit.TOKEN, 1, true), nil)
   tap.same(json.decode(call.answer.body).sentMessages[1].id ~= nil, true)
   local list = ok(get("/_/calls", {query = {limit = "1"}})).calls
-  tap.same({#list, list[1].id, list[1].request}, {1, call.id, nil})
+  tap.same({#list, list[1].id, list[1].request, list[1].path}, {1, call.id, call.id, "/v2/bot/message/reply"})
   refused(404, "there is no call x", "GET", "/_/calls/:id", {params = {id = "x"}})
   refused(404, "there is no event x", "GET", "/_/events/:id", {params = {id = "x"}})
 end)

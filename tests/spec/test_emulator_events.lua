@@ -88,7 +88,8 @@ end, '{"type":"message","message":{"type":"text","id":ID,"quoteToken":QUOTE,"tex
 case("emoji are found by their names, counted in UTF-16", message{type = "text", text = "😀 (hello) x (bye)",
   emojis = {{productId = "p", emojiId = "001"}, {productId = "p", emojiId = "002"}}},
   '{"type":"message","message":{"type":"text","id":ID,"quoteToken":QUOTE,"text":"😀 (hello) x (bye)","emojis":'
-  .. '[{"index":3,"length":7,"productId":"p","emojiId":"001"},{"index":13,"length":5,"productId":"p","emojiId":"002"}]},'
+  .. '[{"index":3,"length":7,"productId":"p","emojiId":"001"},{"index":13,"length":5,"productId":"p",'
+  .. '"emojiId":"002"}]},'
   .. frame(USER, true))
 
 case("emoji with places of their own", message{type = "text", text = "()",

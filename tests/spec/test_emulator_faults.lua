@@ -59,6 +59,8 @@ tap.test("the n-th call of an operation, so many times, and no other operation",
   tap.same((kit.get("/v2/bot/info")), 200)
   tap.same(statuses(3), "500 200 200")
   tap.same({faults.list()[1].hits, faults.list()[1].over}, {2, true})
+  local _, overview = deeds.control("GET", "/_/world")
+  tap.same(#overview.faults, 0)
 end)
 
 tap.test("any operation, for ever, until it is removed", function()

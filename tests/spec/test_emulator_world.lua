@@ -320,7 +320,8 @@ tap.test("news of the bot beside us stand with their event, and in the feed", fu
   deeds.news{what = "handled", event = id, generation = 7, ms = 1.5, outcome = "failed", error = "bot.lua:13: oh"}
   deeds.news{what = "generation", bot = "echo", number = 8, ms = 12}
   local _, answer = deeds.control("GET", "/_/events/:id", {params = {id = id}})
-  tap.same(answer.news, {generation = 7, handler = "message.text", where = "bot.lua:12", ms = 1.5, outcome = "failed",
+  tap.same(answer.news, {generation = 7, handler = "message.text", selector = "message.text", where = "bot.lua:12",
+    ms = 1.5, outcome = "failed",
     error = "bot.lua:13: oh"})
   tap.same(answer.calls, {"r-1"})
   local n = 0
