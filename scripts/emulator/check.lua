@@ -151,7 +151,8 @@ local TYPES = {
     if field.rule == "label" then return check_label(v, place) end
     check_length(field, v)
     local rule = RULES[field.rule]
-    if rule and (v ~= "" or field.rule == "words" or field.rule == "size") then rule(field, v) end
+    -- An empty text that may not be empty has been told.
+    if rule and not (v == "" and field.limited and field.min > 0) then rule(field, v) end
   end,
   integer = function(field, v)
     if type(v) ~= "number" or v ~= math.floor(v) then return walk.unreadable() end
