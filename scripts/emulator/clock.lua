@@ -5,6 +5,8 @@ local line = require "line"
 
 local clock = {}
 
+local DAY = 86400 -- seconds
+
 local offset = 0     -- ms ahead of the machine
 local frozen         -- ms: the virtual clock's time; nil: the clock is real
 local due = {}       -- list of {at=, fn=, order=}, sorted by time, then by order
@@ -22,7 +24,8 @@ local function arm()
   if alarm then alarm:cancel() end
   alarm = nil
   if frozen or not due[1] then return end
-  alarm = line.after(math.max(due[1].at - clock.now(), 1) / 1000, function()
+  -- A timer takes thirty days at most; when it was too early for what is due, another follows.
+  alarm = line.after(math.min(math.max(due[1].at - clock.now(), 1) / 1000, DAY), function()
     alarm = nil
     run()
   end)

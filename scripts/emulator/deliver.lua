@@ -108,8 +108,9 @@ end
 
 -- One request for all items, and what is noted of it.
 local function attempt(channel, items, body, signature, dropped)
-  local time = clock.now()
+  local time, mine = clock.now(), epoch
   local result = dropped and statistics.dropped() or post(channel.webhook.endpoint, body, signature)
+  if mine ~= epoch then return true end -- the world it came from is no more
   statistics.count(channel.id, result)
   for _, item in ipairs(items) do
     item.record.body, item.record.signature = body, signature

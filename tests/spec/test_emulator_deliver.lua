@@ -311,6 +311,18 @@ tap.test("webhook/test", function()
   tap.same({answer.statusCode, answer.reason}, {0, "REQUEST_TIMEOUT"})
 end)
 
+tap.test("an answer that comes after the world was replaced counts for nothing", function()
+  deeds.world()
+  function deeds.bot()
+    deliver.reset()
+    records.clear()
+    statistics.clear()
+    return 500
+  end
+  say("a")
+  tap.same({statistics.list(), #records.latest(10)}, {{}, 0})
+end)
+
 tap.test("what was on its way belongs to the world it came from", function()
   local channel = deeds.world()
   channel.webhook.redelivery = true
