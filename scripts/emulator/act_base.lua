@@ -6,6 +6,7 @@ local deliver = require "emulator.deliver"
 local errors = require "emulator.errors"
 local events = require "emulator.events"
 local feed = require "emulator.feed"
+local reactions = require "emulator.reactions"
 local world = require "emulator.world"
 
 local base = {}
@@ -159,9 +160,15 @@ local function put(a, entry)
   return entry
 end
 
+-- base.looked(a [, opened]): the person has the chat before their eyes; opened: has just opened it.
+function base.looked(a, opened)
+  if a.channel then reactions.looked(a.channel, a.chat, a.user.id, opened) end
+end
+
 -- base.say(a, message) → the entry: the person's message in the chat, and its event on the way.
 function base.say(a, message)
   base.need_open(a)
+  base.looked(a)
   local made = contents.make(a.channel, a.chat, message)
   local event = base.event(a, "message", made)
   local entry = put(a, {id = made.id, time = event and event.timestamp or clock.now(), from = a.user.id, message = made,

@@ -15,7 +15,13 @@ end
 
 local function set_friend(a, state)
   local friend = a.channel.friends[a.user.id]
-  a.channel.friends[a.user.id] = {state = state, since = friend and friend.since or clock.now()}
+  if friend then -- since is the first time; statistics ask who was what on a day
+    friend.changes = friend.changes or {}
+    friend.changes[#friend.changes + 1] = {state = state, at = clock.now()}
+    friend.state = state
+  else
+    a.channel.friends[a.user.id] = {state = state, since = clock.now()}
+  end
   feed.put("world", {what = "friend", id = a.user.id, channel = a.channel.id, state = state})
 end
 

@@ -102,6 +102,7 @@ deeds.read = {
   fn = function(a)
     base.need_user(a)
     local chat = a.chat
+    base.looked(a, true)
     for place = chat.n, 1, -1 do
       local entry = world.entry(chat, place)
       if world.channel_of_bot(entry.from) then

@@ -4,6 +4,7 @@
 local base = require "emulator.act_base"
 local dates = require "emulator.dates"
 local near = require "emulator.near"
+local reactions = require "emulator.reactions"
 local world = require "emulator.world"
 
 local deeds = {}
@@ -45,6 +46,7 @@ function taps.richmenuswitch(a, action)
   base.need_one_to_one(a)
   local status, id = require("emulator.operations.richmenus").switch(a.channel, a.user.id, alias)
   local params = {status = status}
+  if status == "SUCCESS" then reactions.menu_shown(a.channel, a.user.id, id) end
   if status == "SUCCESS" then params.newRichMenuAliasId = alias end
   a.answer = {status = status, richMenuId = id}
   base.tell(a, "postback", {data = data, params = params})
@@ -79,9 +81,18 @@ deeds.tap = {
     if action.type == "richmenuswitch" and a.body.richmenu == false then
       base.refuse("action.type: richmenuswitch works in rich menus only")
     end
+    local chat, place, entry
     if a.body.entry then
-      local _, _, entry = base.entry(a, a.body.entry, "entry")
+      chat, place, entry = base.entry(a, a.body.entry, "entry")
       if entry.unsent then base.refuse("entry: message %s was taken back", entry.id) end
+    end
+    base.looked(a)
+    if a.channel and entry and entry.request and action.type == "uri" then
+      reactions.tapped(a.channel, a.user.id, entry.request, action.uri, reactions.seq(chat, place, entry))
+    end
+    if a.body.richmenu and a.kind == "user" then
+      local id, area = require("emulator.operations.richmenus").area(a.channel, a.user.id, a.body.action)
+      if area then reactions.menu_tapped(a.channel, a.user.id, id, area) end
     end
     tap(a, action)
   end,
@@ -103,11 +114,12 @@ deeds.postback = {
 
 local LOOK_BACK = 2000 -- messages
 
--- Whether the account sent a video with that tracking id here.
+-- The entry, and its place, of the last video with that tracking id that the account sent here.
 local function video_with(chat, tracking)
   for place = chat.n, math.max(1, chat.n - LOOK_BACK + 1), -1 do
-    local message = world.entry(chat, place).message
-    if message.type == "video" and message.trackingId == tracking then return true end
+    local entry = world.entry(chat, place)
+    local message = entry.message
+    if message.type == "video" and message.trackingId == tracking then return entry, place end
   end
 end
 
@@ -119,12 +131,17 @@ deeds.videoPlayComplete = {
     base.need_open(a)
     local tracking = a.body.trackingId
     if type(tracking) ~= "string" then base.refuse("trackingId: a text is needed") end
-    if not video_with(a.chat, tracking) then
+    local entry, place = video_with(a.chat, tracking)
+    if not entry then
       base.refuse("trackingId: %s has sent no video with trackingId %s in this chat", a.channel.name, tracking)
     end
     a.chat.watched = a.chat.watched or {}
     if a.chat.watched[tracking] then return end
     a.chat.watched[tracking] = true
+    base.looked(a)
+    if entry.request then
+      reactions.played(a.channel, a.user.id, entry.request, reactions.seq(a.chat, place, entry))
+    end
     base.tell(a, "videoPlayComplete", {trackingId = tracking})
   end,
 }
@@ -135,6 +152,7 @@ deeds.enter = {
   fn = function(a)
     base.need_user(a)
     a.chat.watched = nil
+    base.looked(a, true)
   end,
 }
 

@@ -32,7 +32,7 @@ local NO_TOKEN = "Authorization header required. Must follow the scheme, 'Author
 
 local FILES = {
   "sending", "narrowcast", "quota", "people", "bot", "content", "tokens", "pnp", "module", "mission",
-  "richmenus", "coupons", "memberships", "liff",
+  "richmenus", "coupons", "memberships", "liff", "audiences", "insight",
 }
 
 local operations -- name of the row → function(call)

@@ -127,7 +127,9 @@ end
 local USER_FIELDS = {name = "string: shown name", picture = "string: address of a picture",
   status = "string: status message",
   language = "string: as \"ja\"", phone = "string: as +818000001234, for notification messages",
-  consent = "boolean: known to accounts in groups; true unless said"}
+  consent = "boolean: known to accounts in groups; true unless said", gender = "string: male or female",
+  age = "integer: years", area = "string: as \"jp_13\"", app = "string: ios or android",
+  ifa = "string: advertising id, of audiences made of those"}
 
 local function change(thing, given, fields)
   if given.name == "" then base.refuse("name: a text is needed") end
@@ -247,13 +249,14 @@ local ESCAPES = {raw = true, ascii = true, alternate = true}
 local CHANNEL = {name = "name", picture = "picture", class = "class", partner = "partner", module = "module",
   country = "country",
   chatMode = "chat_mode", readMode = "read_mode", join = "join", basicId = "basic_id", premiumId = "premium_id",
-  secret = "secret"}
+  secret = "secret", minimums = "minimums"}
 local CHANNEL_FIELDS = {name = "string: of the account", picture = "string: address of a picture",
   class = "string: unverified, verified or premium", partner = "boolean: may use what is for partners only",
   module = "boolean: a module channel", country = "string: as \"JP\"", chatMode = "string: chat or bot",
   readMode = "string: auto or manual", join = "boolean: may be invited into groups", basicId = "string: @…",
   premiumId = "string: @…", secret = "string: the channel secret", webhook =
     "object: endpoint, active, redelivery, escapes (raw, ascii, alternate), together (events share a request)",
+  minimums = "boolean: few people are too few for narrowcasts, audiences and statistics; true unless said",
   quota = "object: type (none or limited), value", used = "integer: messages used of this month's quota"}
 local HOOK = {endpoint = "string", active = "boolean", redelivery = "boolean", escapes = "string", together = "boolean",
   statistics = "boolean"}

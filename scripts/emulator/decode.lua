@@ -18,6 +18,9 @@ function decode.form(text)
   return form
 end
 
+-- Rows that refuse a missing parameter in words of their own: name of the row → function that raises.
+decode.missing = {}
+
 local function bad_parameter(field)
   errors.raise(400, ("The value for the '%s' parameter is invalid"):format(field.name))
 end
@@ -67,6 +70,7 @@ function decode.parameters(row, path, query, headers)
       if text and text ~= "" then
         found[field.place][field.name] = parameter(field, text, row.path:find("audienceGroup", 1, true))
       elseif field.required and row.auth == "token" then -- the token endpoints have refusals of their own
+        if decode.missing[row.name] then decode.missing[row.name]() end
         bad_parameter(field)
       end
     end

@@ -11,6 +11,9 @@ function errors.raise(status, message, details, headers)
   error(setmetatable({status = status, body = {message = message, details = details}, headers = headers}, refusal), 0)
 end
 
+-- errors.refuse(status, body): a body of another shape.
+function errors.refuse(status, body) error(setmetatable({status = status, body = body}, refusal), 0) end
+
 -- errors.oauth(status, code, description): the other shape, of the token endpoints.
 function errors.oauth(status, code, description)
   error(setmetatable({status = status, body = {error = code, error_description = description}}, refusal), 0)

@@ -7,12 +7,14 @@ local world = require "emulator.world"
 
 local people = {}
 
--- people.add_user{id?, name, picture?, status?, language?, phone?, consent?} → the user.
+-- people.add_user{id?, name, picture?, status?, language?, phone?, consent?, gender?, age?, area?, app?, ifa?} → the
+-- user.
 function people.add_user(given)
   local state = world.state
   local id = given.id or ids.user()
   local user = {id = id, name = given.name, picture = given.picture, status = given.status, language = given.language,
-    phone = given.phone, consent = given.consent ~= false, n = ids.number("user")}
+    phone = given.phone, consent = given.consent ~= false, n = ids.number("user"),
+    gender = given.gender, age = given.age, area = given.area, app = given.app, ifa = given.ifa}
   state.users[id] = user
   return user
 end
@@ -43,7 +45,7 @@ function people.add_channel(given)
     tokens = {}, keys = {}, friends = {}, join = given.join or false,
     webhook = {endpoint = hook.endpoint, active = hook.active ~= false, redelivery = hook.redelivery or false,
       statistics = hook.statistics ~= false, escapes = hook.escapes or "raw", together = hook.together or false},
-    quota = given.quota or {type = "none"},
+    quota = given.quota or {type = "none"}, minimums = given.minimums,
   }
   channel.tokens[given.token or ids.access_token()] = {kind = "long", since = clock.now()}
   state.channels[id] = channel
@@ -54,7 +56,8 @@ end
 
 function people.show_user(user)
   return {id = user.id, name = user.name, picture = user.picture, status = user.status, language = user.language,
-    phone = user.phone, consent = user.consent ~= false, deleted = user.deleted}
+    phone = user.phone, consent = user.consent ~= false, deleted = user.deleted, gender = user.gender, age = user.age,
+    area = user.area, app = user.app, ifa = user.ifa}
 end
 
 local function by_number(a, b)
@@ -95,6 +98,7 @@ function people.show_channel(channel)
     id = channel.id, name = channel.name, bot = channel.bot, basicId = channel.basic_id, premiumId = channel.premium_id,
     picture = channel.picture, class = channel.class, partner = channel.partner, module = channel.module,
     country = channel.country, chatMode = channel.chat_mode, readMode = channel.read_mode, join = channel.join,
+    minimums = channel.minimums ~= false,
     secret = channel.secret, token = people.token_of(channel),
     webhook = {endpoint = hook.endpoint, active = hook.active ~= false, redelivery = hook.redelivery or false,
       statistics = hook.statistics ~= false, escapes = hook.escapes or "raw", together = hook.together or false},

@@ -6,6 +6,7 @@ local clock = require "emulator.clock"
 local errors = require "emulator.errors"
 local feed = require "emulator.feed"
 local ids = require "emulator.ids"
+local reactions = require "emulator.reactions"
 local usage = require "emulator.usage"
 local world = require "emulator.world"
 
@@ -129,7 +130,10 @@ function send.count(call, way, people, costs)
   call.people = people
   if costs then call.cost = people end
   local units = call.body.customAggregationUnits
-  if units and units[1] then usage.unit(call.channel, units[1], people) end
+  if units and units[1] and usage.unit(call.channel, units[1], people) then
+    reactions.sent(call.channel, call.request_id, {way = way, messages = call.body.messages, people = people,
+      unit = units[1]})
+  end
 end
 
 -- send.remember(call, way, people): statistics ask for what went to many by its request id:
@@ -138,6 +142,7 @@ function send.remember(call, way, people)
   local sent = call.channel.sent or {}
   call.channel.sent = sent
   sent[call.request_id] = {way = way, time = clock.now(), people = #people}
+  reactions.sent(call.channel, call.request_id, {way = way, messages = call.body.messages, people = #people})
 end
 
 return send

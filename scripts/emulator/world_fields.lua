@@ -21,6 +21,9 @@ local WEBHOOK = {"string", "table", fields = {endpoint = TEXT, active = BOOLEAN,
   statistics = BOOLEAN, escapes = one_of("raw", "ascii", "alternate")}}
 local QUOTA = {"integer", "table", fields = {type = one_of("none", "limited"), value = INTEGER}}
 
+local AUDIENCES = one_of("UPLOAD", "CLICK", "IMP", "CHAT_TAG", "FRIEND_PATH", "RESERVATION", "RICHMENU_IMP",
+  "RICHMENU_CLICK", "APP_EVENT", "VIDEO_VIEW", "WEBTRAFFIC", "TRACKINGTAG_WEBTRAFFIC", "IMAGE_CLICK", "POP_AD_IMP")
+
 -- name → {types …, fields = of a table, list = each part's fields, needed = true}
 local WORLD = {
   seed = INTEGER,
@@ -30,10 +33,11 @@ local WORLD = {
       module = BOOLEAN,
     country = TEXT, chatMode = one_of("chat", "bot"), readMode = one_of("auto", "manual"), join = BOOLEAN,
       webhook = WEBHOOK,
-    quota = QUOTA, used = INTEGER}},
+    quota = QUOTA, used = INTEGER, minimums = BOOLEAN}},
   users = {"table", list = {id = id("U"), name = {"string", needed = true}, picture = TEXT, status = TEXT,
     language = TEXT,
-    phone = TEXT, consent = BOOLEAN, friend = {"boolean", "string", "table"}}},
+    phone = TEXT, consent = BOOLEAN, gender = one_of("male", "female"), age = INTEGER, area = TEXT,
+    app = one_of("ios", "android"), ifa = TEXT, friend = {"boolean", "string", "table"}}},
   groups = {"table", list = {id = id("C"), name = {"string", needed = true}, picture = TEXT, members = {"table"},
     bot = {"boolean", "string"}}},
   rooms = {"table", list = {id = id("R"), members = {"table"}, bot = {"boolean", "string"}}},
@@ -41,6 +45,10 @@ local WORLD = {
     message = {"table"},
     at = NUMBER}},
   coupons = {"table", list = ANY},
+  audiences = {"table", list = {audienceGroupId = INTEGER, description = {"string", needed = true}, type = AUDIENCES,
+    members = {"table"}, createRoute = one_of("OA_MANAGER", "MESSAGING_API", "POINT_AD", "AD_MANAGER"), channel = TEXT,
+    status = one_of("IN_PROGRESS", "READY", "FAILED", "EXPIRED", "INACTIVE", "ACTIVATING"),
+    sharedBy = {"table", fields = {serviceType = one_of("bm", "lap", "account", "yda"), id = TEXT, name = TEXT}}}},
   memberships = {"table", list = {membershipId = {"integer", needed = true}, title = {"string", needed = true},
     description = TEXT, benefits = {"table"}, price = NUMBER, currency = one_of("JPY", "TWD", "THB"),
     memberLimit = INTEGER, isInAppPurchase = BOOLEAN, isPublished = BOOLEAN, members = {"table"}, channel = TEXT}},

@@ -111,6 +111,7 @@ local function add_channels(made, settings)
       picture = given.picture, class = given.class, partner = given.partner, module = given.module,
         country = given.country,
       chat_mode = given.chatMode, read_mode = given.readMode, join = given.join ~= false, quota = quota,
+      minimums = given.minimums,
       webhook = {endpoint = own.webhook or hook.endpoint, active = hook.active, redelivery = hook.redelivery,
         escapes = hook.escapes, together = hook.together, statistics = hook.statistics},
     }
@@ -232,6 +233,23 @@ local function add_memberships(made, find)
   end
 end
 
+-- Audiences that the account has from elsewhere, or that others share with it.
+local function add_audiences(made, find)
+  for i, given in ipairs(made.audiences or {}) do
+    local path = ("audiences[%d]"):format(i)
+    local members, n = {}, 0
+    for k, who in ipairs(given.members or {}) do
+      local id = find(who, ("%s.members[%d]"):format(path, k))
+      if not members[id] then members[id], n = true, n + 1 end
+    end
+    require("emulator.operations.audiences").make(owner(given, path), {
+      id = given.audienceGroupId, name = given.description, type = given.type,
+      route = given.createRoute or "OA_MANAGER",
+      members = members, n = n, ready = n > 0, status = given.status, owner = given.sharedBy,
+    })
+  end
+end
+
 -- world_file.fill(made [, settings]): fills the empty world with what a file said, see world_file.read.
 function world_file.fill(made, settings)
   if made.seed then
@@ -244,6 +262,7 @@ function world_file.fill(made, settings)
   add_gatherings(made, "room", find)
   add_history(made, find)
   add_coupons(made)
+  add_audiences(made, find)
   add_memberships(made, find)
 end
 

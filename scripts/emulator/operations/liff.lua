@@ -23,7 +23,9 @@ local function check(body, new)
   local view = body.view
   if new and type(view) ~= "table" then wrong("invalid request: view is required") end
   if view then
-    if (new or view.type) and not SIZES[view.type] then wrong("invalid request: view.type must be compact, tall or full") end
+    if (new or view.type) and not SIZES[view.type] then
+      wrong("invalid request: view.type must be compact, tall or full")
+    end
     if new or view.url then
       if type(view.url) ~= "string" or not view.url:find("^https://[^#]+$") then
         wrong("invalid request: view.url must be an https URL without a fragment")

@@ -1,8 +1,8 @@
 -- Memberships: the plans of the account and who has joined them. What a world declares, and what people do on the page.
 -- https://developers.line.biz/en/reference/messaging-api/#membership
 --
--- A channel keeps in channel.memberships: plans[id] = {fields of the answer}, members[id][userId] = {since = seconds, no=};
--- ids as text, for a saved world is JSON.
+-- A channel keeps in channel.memberships: plans[id] = {fields of the answer}, members[id][userId] = {since = seconds,
+-- no=}; ids as text, for a saved world is JSON.
 
 local json = require "json"
 local clock = require "emulator.clock"
@@ -72,7 +72,8 @@ function memberships.get_membership_subscription(call)
       list[#list + 1] = {
         membership = plan(id, s.plans[id], true),
         user = {
-          membershipNo = member.no, joinedTime = member.since, nextBillingDate = billing, totalSubscriptionMonths = months,
+          membershipNo = member.no, joinedTime = member.since, nextBillingDate = billing,
+          totalSubscriptionMonths = months,
         },
       }
     end

@@ -352,6 +352,29 @@ function richmenus.effective(channel, user)
   return id, record.menu, record.image
 end
 
+local function same(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
+  for k, v in pairs(a) do
+    if not same(v, b[k]) then return false end
+  end
+  for k in pairs(b) do
+    if a[k] == nil then return false end
+  end
+  return true
+end
+
+-- richmenus.area(channel, userId, action) → id of the menu that is shown, number of its first area with that action;
+-- nil when there is none.
+function richmenus.area(channel, user, action)
+  local id, menu = richmenus.effective(channel, user)
+  for i, area in ipairs(menu and menu.areas or {}) do
+    if same(area.action, action) then return id, i end
+  end
+end
+
+-- richmenus.get(channel, id) → its record: {menu=, since=, image=}, or nil.
+function richmenus.get(channel, id) return state(channel).menus[id] end
+
 -- richmenus.image(channel, id) → {type=, body=} or nil.
 function richmenus.image(channel, id)
   local record = state(channel).menus[id]
