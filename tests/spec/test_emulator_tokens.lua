@@ -178,6 +178,11 @@ for name, fields in pairs{["a secret"] = secret_form, ["an assertion"] = jwt_for
   end)
 end
 
+tap.test("empty fields of the other way are no matter", function()
+  kit.world()
+  tap.same(form("/oauth2/v3/token", secret_form{client_assertion = "", client_assertion_type = ""}), 200)
+end)
+
 tap.test("a stateless token with a wrong secret", function()
   kit.world()
   local want = {error = "invalid_request", error_description = "Invalid 'client_credentials'."}

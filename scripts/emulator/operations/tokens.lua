@@ -212,7 +212,7 @@ function tokens.issue_stateless_channel_token(call)
   local body = call.body
   want_grant(call)
   local channel
-  if body.client_assertion then
+  if body.client_assertion and body.client_assertion ~= "" then -- SDKs send both ways' fields, one way's empty
     channel = by_assertion(body.client_assertion_type, body.client_assertion)
   else
     local wrong = "Invalid 'client_credentials'."
