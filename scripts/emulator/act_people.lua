@@ -59,7 +59,7 @@ deeds.block = deeds.unfollow
 
 deeds.join = {
   what = "invite the account into the group or room",
-  fields = {chat = "id of the group or room", channel = "the account, where there are several"},
+  fields = {},
   fn = function(a)
     local it = base.need_gathering(a)
     local channel = a.wanted or a.channel or base.only_channel(a.body.channel)
@@ -83,7 +83,7 @@ deeds.join = {
 
 deeds.leave = {
   what = "remove the account from the group or room",
-  fields = {chat = "id of the group or room"},
+  fields = {},
   fn = function(a)
     local it = base.need_gathering(a)
     if not a.channel then base.refuse("there is no account in %s", base.name_of(it)) end
@@ -114,7 +114,7 @@ end
 
 deeds.memberJoin = {
   what = "people come into the group or room",
-  fields = {chat = "id of the group or room", members = "list of user ids"},
+  fields = {members = "list of user ids"},
   fn = function(a)
     local it = base.need_gathering(a)
     local users = members_of(a)
@@ -130,7 +130,7 @@ deeds.memberJoin = {
 
 deeds.memberLeave = {
   what = "people leave the group or room",
-  fields = {chat = "id of the group or room", members = "list of user ids"},
+  fields = {members = "list of user ids"},
   fn = function(a)
     local it = base.need_gathering(a)
     local users = members_of(a)

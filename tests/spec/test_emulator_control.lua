@@ -84,6 +84,31 @@ tap.test("GET /_/ lists every control and every deed with its fields", function(
   end
 end)
 
+tap.test("the guide has all of them, and its tables say nothing else", function()
+  local file <close> = assert(io.open("docs/guide/12-emulator.md"))
+  local guide = file:read("a")
+  local there, told = {}, {}
+  local answer = ok(get("/_/"))
+  for _, row in ipairs(answer.controls) do there[row.method .. " " .. row.path] = true end
+  for row in guide:match("## Controls(.-)## Deeds"):gmatch("\n(|[^\n]*)") do
+    for name in row:match("^|([^|]*)"):gmatch("`(%u+ [^`]+)`") do told[name] = true end
+  end
+  tap.same(told, there)
+  there, told = {}, {}
+  for name, deed in pairs(answer.deeds) do
+    local fields = {}
+    for field in pairs(deed.fields) do fields[field] = true end
+    there[name] = fields
+  end
+  for names, fields in guide:match("## Deeds(.*)"):gmatch("\n|([^|\n]*)|([^|\n]*)|") do
+    for name in names:gmatch("`(%a+)`") do
+      told[name] = {}
+      for field in fields:gmatch("`(%a+)`") do told[name][field] = true end
+    end
+  end
+  tap.same(told, there)
+end)
+
 -- ---- the world ----
 
 tap.test("the overview", function()

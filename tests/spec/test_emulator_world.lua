@@ -94,6 +94,34 @@ tap.test("a world in Lua: everything that a file can say", function()
   tap.same((kit.get("/v2/bot/profile/" .. aiko.id, token)), 200)
 end)
 
+tap.test("the worlds that the documents show", function()
+  for path, n in pairs{["scripts/emulator/README.md"] = 1002, ["docs/guide/12-emulator.md"] = 2} do
+    deeds.world()
+    local file <close> = assert(io.open(path))
+    local text = file:read("a")
+    local code = text:match("\n(    local users = .-\n    }\n)") or text:match("\n(    return {\n.-\n    }\n)")
+    local count = 0
+    for _ in pairs(loaded(code).users) do count = count + 1 end
+    tap.same({path, count}, {path, n})
+  end
+end)
+
+tap.test("what is due in more than a timer's thirty days waits for a timer after that", function()
+  local line = require "line"
+  local after, longest = line.after, 0
+  function line.after(seconds, fn)
+    longest = math.max(longest, seconds)
+    return after(seconds, fn)
+  end
+  deeds.world()
+  clock.use("real")
+  clock.after(180 * 86400 * 1000, function() end)
+  line.after = after
+  clock.reset()
+  clock.use("virtual")
+  tap.same(longest, 86400)
+end)
+
 tap.test("a loop makes a hundred thousand people", function()
   deeds.world()
   local state = loaded[[
