@@ -14,6 +14,13 @@ local coupons = {}
 
 local VALID_MOST = 5000
 
+local CURRENCIES = {TW = "TWD", TH = "THB"}
+
+-- What is wrong is worded as if it were in the body, of calls without one, too.
+local function wrong(status, why)
+  errors.raise(status, "The request body has 1 error(s)", {{message = why, property = ""}})
+end
+
 local function all(channel)
   channel.coupons = channel.coupons or {}
   return channel.coupons
@@ -29,18 +36,18 @@ end
 
 function coupons.create_coupon(call)
   local body, now = call.body, seconds()
-  local wrong = {}
-  if body.endTimestamp <= now then wrong[1] = {message = "must be in the future", property = "endTimestamp"} end
+  local faults = {}
+  if body.endTimestamp <= now then faults[1] = {message = "must be in the future", property = "endTimestamp"} end
   if body.endTimestamp <= body.startTimestamp then
-    wrong[#wrong + 1] = {message = "must be greater than startTimestamp", property = "endTimestamp"}
+    faults[#faults + 1] = {message = "must be greater than startTimestamp", property = "endTimestamp"}
   end
-  if wrong[1] then errors.invalid(wrong) end
+  if faults[1] then errors.invalid(faults) end
   local list, valid, order = all(call.channel), 0, 0
   for _, coupon in pairs(list) do
     if status(coupon) == "RUNNING" then valid = valid + 1 end
     order = math.max(order, coupon.order)
   end
-  if valid >= VALID_MOST then errors.raise(400, "The number of valid coupons has reached the limit") end
+  if valid >= VALID_MOST then wrong(400, "You have too many coupons created.") end
   local id = ids.ulid(clock.now())
   local fields = {}
   for _, field in ipairs(call.row.fields) do fields[field.name] = body[field.name] end
@@ -51,7 +58,7 @@ end
 
 function coupons.list_coupon(call)
   local wanted, list = {}, all(call.channel)
-  for word in tostring(call.query.status or ""):gmatch("[^,]+") do wanted[word] = true end
+  for _, word in ipairs(call.query.status or {}) do wanted[word] = true end
   local found = {}
   for id, coupon in pairs(list) do
     if next(wanted) == nil or wanted[status(coupon)] then found[#found + 1] = id end
@@ -64,19 +71,26 @@ function coupons.list_coupon(call)
 end
 
 local function coupon_of(call)
-  return all(call.channel)[call.path.couponId] or errors.raise(404, "Coupon not found")
+  return all(call.channel)[call.path.couponId] or wrong(404, "coupon not found")
 end
 
 function coupons.get_coupon_detail(call)
   local coupon = coupon_of(call)
   local answer = {couponId = call.path.couponId, status = status(coupon), createdTimestamp = coupon.created}
   for name, value in pairs(coupon.fields) do answer[name] = value end
+  answer.maxTicketPerUser = 1 -- more are for coupons of other kinds, which the API cannot make
+  local reward = answer.reward
+  if reward and reward.priceInfo and reward.priceInfo.type ~= "percentage" then
+    local price = {currency = CURRENCIES[call.channel.country] or "JPY"}
+    for name, value in pairs(reward.priceInfo) do price[name] = value end
+    answer.reward = {type = reward.type, priceInfo = price}
+  end
   return answer
 end
 
 function coupons.close_coupon(call)
   local coupon = coupon_of(call)
-  if coupon.closed then errors.raise(410, "The coupon has already been closed.") end
+  if coupon.closed then wrong(410, "The coupon has already been closed.") end
   coupon.closed = seconds()
   feed.put("world", {what = "coupon", id = call.path.couponId})
   return nil

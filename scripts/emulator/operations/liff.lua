@@ -10,6 +10,7 @@ local liff = {}
 local MOST = 30
 local FIELDS = {"view", "description", "features", "permanentLinkPattern", "scope", "botPrompt"}
 local SIZES = {compact = true, tall = true, full = true}
+local PROMPTS = {normal = true, aggressive = true, none = true}
 local SCOPES = {openid = true, email = true, profile = true, ["chat_message.write"] = true}
 
 local function apps(channel)
@@ -35,6 +36,12 @@ local function check(body, new)
   if type(body.description) == "string" and body.description:upper():find("LINE", 1, true) then
     wrong("invalid request: description must not contain LINE")
   end
+  if body.botPrompt and not PROMPTS[body.botPrompt] then
+    wrong("invalid request: botPrompt must be normal, aggressive or none")
+  end
+  if body.permanentLinkPattern and body.permanentLinkPattern ~= "concat" then
+    wrong("invalid request: permanentLinkPattern must be concat")
+  end
   for _, scope in ipairs(body.scope or {}) do
     if not SCOPES[scope] then wrong("invalid request: unknown scope " .. tostring(scope)) end
   end
@@ -56,7 +63,7 @@ function liff.add_liff_app(call)
   app.scope = json.array(app.scope or {"profile", "chat_message.write"})
   app.botPrompt = app.botPrompt or "none"
   app.permanentLinkPattern = app.permanentLinkPattern or "concat"
-  app.features = app.features or {ble = false, qrCode = false}
+  app.features = {ble = false, qrCode = app.features and app.features.qrCode == true}
   list[#list + 1] = app
   return {liffId = app.liffId}
 end
@@ -74,6 +81,8 @@ function liff.update_liff_app(call)
     local value = call.body[name]
     if name == "view" and value then
       for k, v in pairs(value) do app.view[k] = v end
+    elseif name == "features" and value then
+      if value.qrCode ~= nil then app.features.qrCode = value.qrCode end
     elseif value ~= nil then
       app[name] = value
     end

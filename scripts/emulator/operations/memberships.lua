@@ -8,8 +8,11 @@ local json = require "json"
 local clock = require "emulator.clock"
 local errors = require "emulator.errors"
 local pages = require "emulator.pages"
+local world = require "emulator.world"
 
 local memberships = {}
+
+local JAPAN = 9 * 3600
 
 local function state(channel)
   channel.memberships = channel.memberships or {plans = {}, members = {}}
@@ -29,7 +32,7 @@ local function plan(id, record, short)
     benefits = json.array(record.benefits or {}), price = record.price or 0, currency = record.currency or "JPY",
   }
   if short then return answer end
-  answer.memberLimit = record.memberLimit
+  answer.memberLimit = record.memberLimit or json.null
   answer.isInAppPurchase = record.isInAppPurchase == true
   answer.isPublished = record.isPublished ~= false
   return answer
@@ -53,18 +56,25 @@ function memberships.get_membership_list(call)
   return {memberships = list}
 end
 
--- Months that have begun since, the first one counted; the day of the next payment is the same day of the next month.
+-- Months that have begun since, the first one counted, and the day of the next payment: the same of the month after. In
+-- Japan's time.
 local function times(since)
-  local now = os.date("!*t", clock.now() // 1000)
-  local from = os.date("!*t", since)
-  local months = (now.year - from.year) * 12 + now.month - from.month + (now.day >= from.day and 1 or 0)
-  local due = os.time{year = from.year, month = from.month + math.max(months, 1), day = from.day, hour = 12}
-  return math.max(months, 1), os.date("%Y-%m-%d", due)
+  local now = os.date("!*t", clock.now() // 1000 + JAPAN)
+  local from = os.date("!*t", since + JAPAN)
+  local months = math.max((now.year - from.year) * 12 + now.month - from.month + (now.day >= from.day and 1 or 0), 1)
+  local month = from.month + months - 1
+  local year = from.year + month // 12
+  month = month % 12 + 1
+  local last = os.date("!*t", os.time{year = year, month = month + 1, day = 0, hour = 12}).day
+  return months, ("%04d-%02d-%02d"):format(year, month, math.min(from.day, last))
 end
 
 function memberships.get_membership_subscription(call)
   local s = state(call.channel)
   local list = json.array {}
+  if not call.path.userId:find("^U" .. ("%x"):rep(32) .. "$") then
+    errors.raise(400, "The value for the 'userId' parameter is invalid")
+  end
   for _, id in ipairs(sorted(s.plans)) do
     local member = s.members[id] and s.members[id][call.path.userId]
     if member then
@@ -88,7 +98,12 @@ function memberships.get_joined_membership_users(call)
   local members = s.members[id]
   if not s.plans[id] then errors.raise(404, "Membership ID is not found") end
   local list = {}
-  for user in pairs(members or {}) do list[#list + 1] = user end
+  for user in pairs(members or {}) do
+    local person = world.state.users[user]
+    if person and not person.deleted and person.consent ~= false and world.is_friend(call.channel, user) then
+      list[#list + 1] = user
+    end
+  end
   table.sort(list)
   local page, following = pages.cut(list, call.query.start, call.query.limit or 300)
   return {userIds = json.array(page), next = following}
@@ -105,7 +120,9 @@ function memberships.change(channel, user, id, what)
   if what == "left" then
     members[user] = nil
   elseif not members[user] then
-    members[user] = {since = clock.now() // 1000, no = count(members) + 1}
+    local last = 0
+    for _, member in pairs(members) do last = math.max(last, member.no) end
+    members[user] = {since = clock.now() // 1000, no = last + 1}
   end
   return true
 end

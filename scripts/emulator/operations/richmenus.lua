@@ -3,7 +3,7 @@
 --
 -- A channel keeps in channel.richmenus: menus[id] = {menu=, since=, image = {type=, body=, width=, height=}?, order=},
 -- aliases[id] = menu id, default = menu id, users[userId] = menu id, batches[request id] = {phase=, accepted=,
--- completed=?}.
+-- completed=?}, resume[resumeRequestKey] = ms.
 
 local json = require "json"
 local clock = require "emulator.clock"
@@ -16,11 +16,17 @@ local world = require "emulator.world"
 local richmenus = {}
 
 local MOST = 1000                   -- menus, and aliases, of a channel
-local IMAGE_MOST = 1024 * 1024      -- bytes
+local IMAGE_MOST, BODY_MOST = 1024 * 1024, 2 * 1024 * 1024 -- bytes
 local SECONDS_OF_ASYNC = 1          -- what "bulk" and "batch" take; LINE says seconds
 local BATCH_KEPT = 14 * 86400 * 1000
 
-local NO_IMAGE = "must upload richmenu image before applying it to user"
+-- Some refusals have an empty list of details, as in the reference's examples.
+local function refuse(status, why) errors.raise(status, why, json.array {}) end
+
+-- One error of the request body; of some the status is 404.
+local function wrong(why, property, status)
+  errors.raise(status or 400, "The request body has 1 error(s)", {{message = why, property = property}})
+end
 
 local function state(channel)
   local s = channel.richmenus
@@ -41,11 +47,13 @@ local function menu_of(call)
 end
 
 local function with_image(record)
-  if not record.image then errors.raise(400, NO_IMAGE) end
+  if not record.image then refuse(400, "must upload richmenu image before applying it to user") end
   return record
 end
 
 local function is_user(id) return type(id) == "string" and id:find("^U[0-9a-f]+$") ~= nil and #id == 33 end
+
+local function is_menu(id) return type(id) == "string" and id:find("^richmenu%-%x+$") ~= nil and #id == 41 end
 
 local function user_of(call)
   if not is_user(call.path.userId) then
@@ -110,12 +118,13 @@ end
 -- ---- images ----
 
 function richmenus.set_rich_menu_image(call)
+  if call.type ~= "image/jpeg" and call.type ~= "image/png" then errors.raise(415, "Unsupported media type") end
+  if #call.raw > BODY_MOST then errors.raise(413, "Request Entity Too Large") end
   local record = menu_of(call)
   if record.image then errors.raise(400, "An image has already been uploaded to the richmenu") end
-  if #call.raw > IMAGE_MOST then errors.raise(413, "Request Entity Too Large") end
   local kind, width, height = image_size.of(call.raw)
-  if not kind or kind ~= call.type then errors.raise(400, "The image is not " .. tostring(call.type)) end
-  if width < 800 or width > 2500 or height < 250 or width / height < 1.45 then
+  if kind and kind ~= call.type then errors.raise(400, ("The image is %s, not %s"):format(kind, call.type)) end
+  if not kind or #call.raw > IMAGE_MOST or width < 800 or width > 2500 or height < 250 or width / height < 1.45 then
     errors.raise(400, "The image size is not allowed for richmenu")
   end
   record.image = {type = kind, body = call.raw, width = width, height = height}
@@ -140,7 +149,7 @@ end
 
 function richmenus.get_default_rich_menu_id(call)
   local id = state(call.channel).default
-  if not id then errors.raise(404, "no default richmenu") end
+  if not id then refuse(404, "no default richmenu") end
   return {richMenuId = id}
 end
 
@@ -152,28 +161,29 @@ end
 
 -- ---- aliases ----
 
+local function is_alias(id) return type(id) == "string" and #id <= 32 and id:find("^[a-z0-9_-]+$") ~= nil end
+
 local function alias_of(call)
   local id = call.path.richMenuAliasId
-  if not state(call.channel).aliases[id] then errors.raise(404, "richmenu alias not found") end
+  if not is_alias(id) then errors.raise(400, "The value for the 'richMenuAliasId' parameter is invalid") end
+  if not state(call.channel).aliases[id] then refuse(404, "richmenu alias not found") end
   return id
 end
 
 -- The menu an alias is to mean.
 local function target_of(call)
   local id = call.body.richMenuId
-  if type(id) ~= "string" or not id:find("^richmenu%-") then errors.raise(400, "invalid richMenuId") end
+  if not is_menu(id) then wrong("invalid richMenuId", "richMenuId") end
   local record = state(call.channel).menus[id]
-  if not record or not record.image then errors.raise(400, "richmenu not found") end
+  if not record or not record.image then refuse(400, "richmenu not found") end
   return id
 end
 
 function richmenus.create_rich_menu_alias(call)
   local s = state(call.channel)
   local id = call.body.richMenuAliasId
-  if type(id) ~= "string" or not id:find("^[a-z0-9_-]+$") or #id > 32 then
-    errors.invalid{{message = "Size must be between 1 and 32", property = "richMenuAliasId"}}
-  end
-  if s.aliases[id] then errors.raise(400, "conflict richmenu alias id") end
+  if not is_alias(id) then wrong("invalid richMenuAliasId", "richMenuAliasId") end
+  if s.aliases[id] then refuse(400, "conflict richmenu alias id") end
   local n = 0
   for _ in pairs(s.aliases) do n = n + 1 end
   if n >= MOST then errors.raise(400, "rich menu alias count exceeded the limit") end
@@ -209,7 +219,7 @@ end
 
 -- ---- people ----
 
--- Ids that are nobody's, or nobody's who could see it: accepted, and nothing happens.
+-- Ids that are nobody's, or nobody's who could see it: accepted, and nothing happens. menu nil: unlinks.
 local function link(channel, user, menu)
   if not world.is_friend(channel, user) then return end
   state(channel).users[user] = menu
@@ -225,14 +235,14 @@ end
 
 function richmenus.unlink_rich_menu_id_from_user(call)
   local user = user_of(call)
-  state(call.channel).users[user] = nil
+  link(call.channel, user, nil)
   changed(user)
   return nil
 end
 
 function richmenus.get_rich_menu_id_of_user(call)
   local id = state(call.channel).users[user_of(call)]
-  if not id then errors.raise(404, "the user has no richmenu") end
+  if not id or not world.is_friend(call.channel, call.path.userId) then refuse(404, "the user has no richmenu") end
   return {richMenuId = id}
 end
 
@@ -256,10 +266,10 @@ end
 
 function richmenus.link_rich_menu_id_to_users(call)
   local id = call.body.richMenuId
-  if type(id) ~= "string" or not id:find("^richmenu%-") then errors.raise(400, "invalid richMenuId") end
+  if not is_menu(id) then wrong("invalid richMenuId", "richMenuId") end
   check_users(call)
   local record = state(call.channel).menus[id]
-  if not record then errors.raise(404, "richmenu not found") end
+  if not record then refuse(404, "richmenu not found") end
   with_image(record)
   local users = call.body.userIds
   later(call, function(channel)
@@ -272,37 +282,32 @@ function richmenus.unlink_rich_menu_id_from_users(call)
   check_users(call)
   local users = call.body.userIds
   later(call, function(channel)
-    for _, user in ipairs(users) do state(channel).users[user] = nil end
+    for _, user in ipairs(users) do link(channel, user, nil) end
   end)
   return 202, {}
 end
 
 -- ---- batches ----
 
-local function refuse(status, why, property)
-  errors.raise(status, why, {{message = why, property = property}})
-end
-
 -- Every operation looks at who had which menu before the request.
 local function check_batch(call)
   local s, seen = state(call.channel), {}
   for i, op in ipairs(call.body.operations) do
-    local at = ("operations[%d]"):format(i - 1)
+    local at = ("operations[%d]."):format(i - 1)
     if op.type == "unlinkAll" and #call.body.operations > 1 then
-      refuse(400, "'unlinkAll' type can't be combined with other type", at)
+      wrong("'unlinkAll' type can't be combined with other type", "operations[].type")
     end
-    if op.from and seen[op.from] then
-      refuse(400, ("from richmenu (%s) is duplicated"):format(op.from), at .. ".from")
-    end
-    seen[op.from or false] = true
     for _, side in ipairs{"from", "to"} do
       local id = op[side]
-      if id and not s.menus[id] then
-        refuse(404, ("Richmenu (%s) is not found"):format(id), at .. "." .. side)
-      end
+      if id and not is_menu(id) then wrong("invalid richMenuId", at .. side) end
+      if id and not s.menus[id] then wrong(("Richmenu (%s) is not found"):format(id), at .. side, 404) end
     end
+    if op.from and seen[op.from] then
+      wrong(("from richmenu (%s) is duplicated"):format(op.from), "operations[].from")
+    end
+    seen[op.from or false] = true
     if op.to and not s.menus[op.to].image then
-      refuse(400, ("'to' richmenu (%s) must have image but it doesn't"):format(op.to), at .. ".to")
+      wrong(("'to' richmenu (%s) must have image but it doesn't"):format(op.to), at .. "to")
     end
   end
 end
@@ -314,8 +319,19 @@ end
 
 function richmenus.rich_menu_batch(call)
   check_batch(call)
-  local operations, id = call.body.operations, call.request_id
-  state(call.channel).batches[id] = {phase = "ongoing", accepted = clock.now()}
+  local operations, id, key = call.body.operations, call.request_id, call.body.resumeRequestKey
+  local now, mine = clock.now(), state(call.channel)
+  mine.batches[id] = {phase = "ongoing", accepted = now}
+  for old, batch in pairs(mine.batches) do
+    if now - batch.accepted > BATCH_KEPT then mine.batches[old] = nil end
+  end
+  -- With a key that is known the request goes on with whom the first one did not get to: here, with nobody.
+  mine.resume = mine.resume or {}
+  for old, since in pairs(mine.resume) do
+    if now - since > BATCH_KEPT then mine.resume[old] = nil end
+  end
+  if key and mine.resume[key] then operations = {} end
+  if key then mine.resume[key] = mine.resume[key] or now end
   later(call, function(channel)
     local s = state(channel)
     local before = {}
@@ -334,7 +350,11 @@ end
 local function iso(ms) return os.date("!%Y-%m-%dT%H:%M:%S", ms // 1000) .. (".%03dZ"):format(ms % 1000) end
 
 function richmenus.get_rich_menu_batch_progress(call)
-  local batch = state(call.channel).batches[call.query.requestId]
+  local request = call.query.requestId
+  if not request:find("^%x+%-%x+%-%x+%-%x+%-%x+$") or #request ~= 36 then
+    errors.raise(400, "The value for the 'requestId' parameter is invalid")
+  end
+  local batch = state(call.channel).batches[request]
   if not batch or clock.now() - batch.accepted > BATCH_KEPT then not_found() end
   return {
     phase = batch.phase, acceptedTime = iso(batch.accepted), completedTime = batch.completed and iso(batch.completed),
