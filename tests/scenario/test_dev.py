@@ -5,7 +5,6 @@ behind. What the emulator answers is test_emulate.py's and the specs'."""
 import json
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -153,32 +152,30 @@ class Dev(Scenario):
                 self.assertEqual(os.listdir(self.temp), [])
 
     def test_the_guide_s_lines(self):
-        """The chapter on the emulator: its curl lines against a bot in another process, and its world."""
+        """The chapter on the emulator: its curl lines and its Python against a bot in another process."""
         with open(os.path.join(ROOT, "docs/guide/13-emulator.md"), encoding="utf-8") as file:
             chapter = file.read()
-        world = os.path.join(self.dir, "world.lua")
-        with open(world, "w", encoding="utf-8") as file:
-            file.write(re.search(r"^    local people = .*?^    return [^\n]*", chapter, re.M | re.S)[0])
-        running = self.emulate("--world", world)
-        self.assertEqual(self.ask("/_/world")["usersTotal"], 100)
-        self.gone(running)
-
         running = self.emulate(LINE_CHANNEL_SECRET="s3cret", LINE_CHANNEL_ACCESS_TOKEN="t0ken")
-        server = self.serve(self.folder(ECHO), env={**self.env("s3cret", "t0ken"), "LINE_API_BASE": self.page,
-                                                    "LINE_DATA_API_BASE": self.page}, secret="s3cret")
+        server = self.serve(self.folder(ECHO.replace("A: ", "You said: ")), secret="s3cret",
+                            env={**self.env("s3cret", "t0ken"), "LINE_API_BASE": self.page, "LINE_DATA_API_BASE": self.page})
         channel = self.ask("/_/world")["channels"][0]
         endpoint = {"endpoint": f"http://127.0.0.1:{server.port}/webhook"}
         call = urllib.request.Request(f"{self.page}/_/channels/{channel['id']}", json.dumps({"webhook": endpoint}).encode(),
                                       method="PATCH")
         urllib.request.urlopen(call, timeout=PATIENCE).close()
-        lines = re.search(r"^    B=.*?(?=^\S)", chapter, re.M | re.S)[0]
-        lines = re.sub(r"^    B=\S+", "B=" + shlex.quote(self.page + "/_"), lines)
-        for line in lines.strip().splitlines()[1:]:
-            script = lines.strip().splitlines()[0] + "\n" + line.replace("curl ", "curl -sS --fail-with-body ")
-            done = subprocess.run(["sh", "-ec", script], capture_output=True, text=True, timeout=30, check=False)
+        here = chapter.replace("http://127.0.0.1:9090", self.page)
+        lines = re.findall(r"^    (curl [^\n]*)", here, re.M)
+        self.assertGreaterEqual(len(lines), 4)
+        for line in lines:
+            done = subprocess.run(["sh", "-ec", line.replace("curl -s ", "curl -sS --fail-with-body ")], capture_output=True,
+                                  text=True, timeout=30, check=False)
             self.assertEqual(done.returncode, 0, line + done.stdout + done.stderr)
             if "/wait" in line:
-                self.assertIn("A: hello", done.stdout)
+                self.assertIn("You said: hello", done.stdout)
+        program = re.search(r"^    import json.*?^    assert [^\n]*", here, re.M | re.S)[0]
+        done = subprocess.run(["/usr/bin/python3", "-c", re.sub(r"^    ", "", program, flags=re.M)], capture_output=True, text=True,
+                              timeout=30, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(server.stop(), 0)
         self.gone(running)
 

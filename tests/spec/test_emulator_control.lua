@@ -85,7 +85,7 @@ tap.test("GET /_/ lists every control and every deed with its fields", function(
 end)
 
 tap.test("the guide has all of them, and its tables say nothing else", function()
-  local file <close> = assert(io.open("docs/guide/12-emulator.md"))
+  local file <close> = assert(io.open("docs/guide/13-emulator.md"))
   local guide = file:read("a")
   local there, told = {}, {}
   local answer = ok(get("/_/"))

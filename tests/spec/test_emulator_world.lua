@@ -95,7 +95,7 @@ tap.test("a world in Lua: everything that a file can say", function()
 end)
 
 tap.test("the worlds that the documents show", function()
-  for path, n in pairs{["scripts/emulator/README.md"] = 1002, ["docs/guide/12-emulator.md"] = 2} do
+  for path, n in pairs{["scripts/emulator/README.md"] = 1002, ["docs/guide/13-emulator.md"] = 2} do
     deeds.world()
     local file <close> = assert(io.open(path))
     local text = file:read("a")
