@@ -86,6 +86,7 @@ TORTURES := $(wildcard tests/unit/torture_*.c)
 SPECS    := $(wildcard tests/spec/test_*.lua)
 SCENES   := $(wildcard tests/scenario/test_*.py)
 BROWSER  := $(wildcard tests/browser/*.test.mjs)
+SDKS     := $(wildcard tests/sdk/*.test.mjs)
 FUZZERS  := $(wildcard tests/fuzz/fuzz_*.c)
 TOOLS    := $(wildcard tests/tools/*.c)
 BENCHES  := $(wildcard tests/bench/*.c)
@@ -174,11 +175,14 @@ reference: $(BUILD)/moonline $(BUILD)/tools/rows ## write docs/reference and scr
 RUNNER = MOONLINE=$(BUILD)/moonline MOONLINE_TOOLS=$(BUILD)/tools BUILD=$(BUILD) TEST_SANITIZED=$(SAN) \
          $(PYTHON) build-aux/test-runner -j $(JOBS)
 
-# The browser's tests are about the page, which is no part of a sanitized binary: once is enough.
-WITH_BROWSER := $(if $(filter 1,$(SAN)),,yes)
+# The browser's tests are about the page, which is no part of a sanitized binary: once is enough. The SDK's are about
+# what the emulator answers.
+WITH_NODE := $(if $(filter 1,$(SAN)),,yes)
 
-test: $(BUILD)/.deps-test $(BUILD)/moonline $(UNIT_BIN) $(TOOL_BIN) $(if $(WITH_BROWSER),$(BUILD)/browser/.there) ## every test: unit, spec, scenario, browser
-	@$(RUNNER) $(UNIT_BIN) $(UNIT_PY) $(SPECS) $(SCENES) $(if $(WITH_BROWSER),$(BROWSER))
+NODE_THERE := $(if $(WITH_NODE),$(BUILD)/browser/.there $(BUILD)/sdk/.there)
+
+test: $(BUILD)/.deps-test $(BUILD)/moonline $(UNIT_BIN) $(TOOL_BIN) $(NODE_THERE) ## every test: unit, spec, scenario, browser, sdk
+	@$(RUNNER) $(UNIT_BIN) $(UNIT_PY) $(SPECS) $(SCENES) $(if $(WITH_NODE),$(BROWSER) $(SDKS))
 
 unit: $(BUILD)/.deps-test $(UNIT_BIN) $(BUILD)/gen/embed ## the C tests of tests/unit
 	@$(RUNNER) $(UNIT_BIN) $(UNIT_PY)
@@ -192,10 +196,13 @@ scenario: $(BUILD)/.deps-test $(BUILD)/moonline $(TOOL_BIN) ## the binary from o
 browser: $(BUILD)/browser/.there $(BUILD)/moonline ## the page in Debian's Chromium: tests/browser
 	@$(RUNNER) $(BROWSER)
 
-# What drives the browser comes from the npm registry, into build/ and nowhere else.
-$(BUILD)/browser/.there: tests/browser/package.json tests/browser/package-lock.json $(BUILD)/.deps-browser
+sdk: $(BUILD)/sdk/.there $(BUILD)/moonline ## the official Node SDK against the emulator: tests/sdk
+	@$(RUNNER) $(SDKS)
+
+# What drives the browser, and the SDK, come from the npm registry, into build/ and nowhere else.
+$(BUILD)/browser/.there $(BUILD)/sdk/.there: $(BUILD)/%/.there: tests/%/package.json tests/%/package-lock.json $(BUILD)/.deps-browser
 	@mkdir -p $(@D)
-	$(call say,NPM,$(@D))cp tests/browser/package.json tests/browser/package-lock.json $(@D) && \
+	$(call say,NPM,$(@D))cp tests/$*/package.json tests/$*/package-lock.json $(@D) && \
 	    npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && touch $@
 
 asan: ## unit and scenario tests under AddressSanitizer and UBSan (build/asan)

@@ -299,6 +299,9 @@ end
 -- refused here.
 check.own = {}
 
+-- What a row's fields have to fulfil beyond their bounds: name → function(body), which says what it found.
+check.more = {}
+
 local STYLE_OF = {coupon = "coupons"}
 
 -- check.body(row, body, text): the body of a call, raises what the platform refuses. text: as it came, for line and
@@ -325,6 +328,7 @@ function check.body(row, body, text, path)
       walk.up()
     end
   end
+  if check.more[row.name] then check.more[row.name](body) end
   if not check.own[row.name] then walk.refuse() end
 end
 

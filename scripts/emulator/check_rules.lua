@@ -165,7 +165,9 @@ function rules.richmenu_batch(batch)
   for _, operation in ipairs(operations) do
     if check.is_object(operation) then
       if operation.type == "unlinkAll" and #operations > 1 then
-        return found("operations", "'unlinkAll' type can't be combined with other type")
+        walk.down("operations[]")
+        found("type", "'unlinkAll' type can't be combined with other type")
+        return walk.up()
       end
       local from = operation.from
       if from and seen[from] then
@@ -176,6 +178,13 @@ function rules.richmenu_batch(batch)
       if from then seen[from] = true end
     end
   end
+end
+
+-- ---- bodies ----
+
+function check.more.show_loading_animation(body)
+  local seconds = body.loadingSeconds
+  if there(seconds) and seconds % 5 ~= 0 then found("loadingSeconds", "must be a multiple of five") end
 end
 
 -- ---- narrowcasts ----

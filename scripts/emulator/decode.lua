@@ -147,6 +147,11 @@ function decode.body(row, request)
     if kind ~= "multipart/form-data" then unsupported(kind) end
     body = decode_multipart(request.body or "", whole)
   elseif row.body == "bytes" then
+    for _, field in ipairs(row.fields) do
+      if field.type == "file" and field.words and not ("|" .. field.words .. "|"):find("|" .. (kind or "") .. "|", 1, true) then
+        unsupported(kind)
+      end
+    end
     body = request.body or ""
   end
   return body, kind

@@ -215,8 +215,8 @@ local LOADING = "/v2/bot/chat/loading/start"
 for _, case in ipairs{
   {{chatId = user(1)}, 202, 20}, {{chatId = user(1), loadingSeconds = 5}, 202, 5},
   {{chatId = user(1), loadingSeconds = 60}, 202, 60}, {{chatId = user(4)}, 202},
-  {{chatId = user(1), loadingSeconds = 4}, 400, "Must be between 5 and 60", "loadingSeconds"},
   {{chatId = user(1), loadingSeconds = 65}, 400, "Must be between 5 and 60", "loadingSeconds"},
+  {{chatId = user(1), loadingSeconds = 0}, 400, "Must be between 5 and 60", "loadingSeconds"},
   {{chatId = user(1), loadingSeconds = 7}, 400, "must be a multiple of five", "loadingSeconds"},
   {{chatId = kit.GROUP}, 400,
     "Only user id is acceptable, please confirm if there are any group/room ids or illegal ids.",

@@ -47,7 +47,9 @@ function bot.test_webhook_endpoint(call)
   if endpoint and not is_endpoint(endpoint) then invalid() end
   endpoint = endpoint or call.channel.webhook.endpoint
   if not endpoint then errors.raise(404, "Webhook endpoint not found") end
-  return require("emulator.deliver").test(call.channel, endpoint)
+  local result = require("emulator.deliver").test(call.channel, endpoint)
+  if result.detail:find("^Unknown host") then invalid() end -- a name that leads nowhere is no address
+  return result
 end
 
 -- ---- chats ----
@@ -58,7 +60,6 @@ function bot.show_loading_animation(call)
     errors.invalid{{property = "chatId",
       message = "Only user id is acceptable, please confirm if there are any group/room ids or illegal ids."}}
   end
-  if seconds % 5 ~= 0 then errors.invalid{{message = "must be a multiple of five", property = "loadingSeconds"}} end
   if send.reaches(call.channel, id) then
     local chat = world.chat(call.channel, {type = "user", userId = id})
     chat.loading = clock.now() + seconds * 1000

@@ -130,7 +130,7 @@ local function leave(call, name)
   local id = id_of(call, name)
   local place = world.state[kind .. "s"][id]
   if not place or place.channel ~= call.channel.id then
-    if kind == "group" then not_found() end
+    if kind == "group" or not place then not_found() end
     return nil -- a room is left by whoever is not in it, too
   end
   place.channel = nil
