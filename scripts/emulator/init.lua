@@ -54,6 +54,7 @@ end)
 for _, fault in ipairs(settings.faults or {}) do faults.add(option(faults.parse, fault)) end
 api.options.before = faults.before
 api.options.rates = settings.rates ~= false
+worlds.live = settings.live == true
 
 -- ---- news of the bot that runs beside us ----
 
@@ -79,6 +80,16 @@ end)
 
 local page = static.handler("embedded:emulator/page", nil, true)
 
+-- What the page may do: load its own files, show pictures and sounds from wherever a message says, nothing else. It is
+-- in no other site's frame, and tells no site where it was called from.
+local STRICT = {
+  ["content-security-policy"] = "default-src 'self'; img-src 'self' https: http: data: blob:; "
+    .. "media-src 'self' https: http: data: blob:; style-src 'self'; script-src 'self'; object-src 'none'; "
+    .. "base-uri 'none'; frame-ancestors 'none'",
+  ["x-content-type-options"] = "nosniff",
+  ["referrer-policy"] = "no-referrer",
+}
+
 -- A file of the page, which is for this machine's browsers only; nil for what it has not.
 local function page_of(request)
   if request.method ~= "GET" and request.method ~= "HEAD" then return nil end
@@ -87,6 +98,7 @@ local function page_of(request)
   if found.status == 404 then return nil end
   local refused = control.guard(request)
   if refused then return {status = 403, body = {message = refused}} end
+  for name, value in pairs(STRICT) do found.headers[name] = value end
   return found
 end
 

@@ -1,6 +1,7 @@
 -- Worlds as a whole: the one it starts with, snapshots, putting another in its place.
 
 local clock = require "emulator.clock"
+local crypto = require "crypto"
 local deliver = require "emulator.deliver"
 local errors = require "emulator.errors"
 local feed = require "emulator.feed"
@@ -16,6 +17,11 @@ local SNAPSHOTS = 20 -- kept; the oldest goes
 local serial = 0     -- how often the world was replaced
 local first          -- function that returns the function which makes the world one starts with
 local snapshots, order, counter = {}, {}, 0
+
+-- worlds.instance: another text each time the emulator starts, so that a page which finds it again knows whether the
+-- numbers it has are still those. worlds.live: the bot talks to LINE itself, and the page only looks on.
+worlds.instance = crypto.uuid()
+worlds.live = false
 
 -- worlds.serial(): grows with each replacement; whoever keeps something made of the state compares it.
 function worlds.serial() return serial end

@@ -1,8 +1,10 @@
 // What the browser's tests share: a static server for scripts/emulator/page as strict as the emulator's, and a Chromium.
 
+import { spawn } from "node:child_process";
 import { createServer } from "node:http";
-import { readFile, mkdir } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -96,4 +98,94 @@ export async function shoot(page, name, options = {}) {
   const folder = path.join(BUILD, "browser/shots");
   await mkdir(folder, { recursive: true });
   await page.screenshot({ path: path.join(folder, `${name}.png`), ...options });
+}
+
+// ---- moonline dev with a bot of its own ----
+
+const READY = { page: /^moonline: page on (http:\/\/\S+)/m, bot: /^moonline: bot .*generation 1/m };
+
+// Starts `moonline dev` with a copy of an example ("echo.lua") or with the Lua text given, and waits until it is ready.
+// {address, file, save(text), get(path), post(path, body), output(), stop(), restart()}: the bot's file is a copy; save
+// writes it as editors do. more: further arguments; port: where the page answers, of the system's choice unless given.
+export async function dev(bot, { port = 0, more = [], world } = {}) {
+  const folder = await mkdtemp(path.join(tmpdir(), "moonline-page-"));
+  const file = path.join(folder, "bot.lua");
+  if (/^[\w-]+\.lua$/.test(bot)) await cp(path.join(ROOT, "examples", bot), file);
+  else await writeFile(file, bot);
+  if (world) {
+    await writeFile(path.join(folder, "world.lua"), world);
+    more = [...more, "--world", path.join(folder, "world.lua")];
+  }
+  const one = { file, address: "", child: null };
+  let out = "";
+  one.start = (at) =>
+    new Promise((resolve, reject) => {
+      out = "";
+      const args = ["dev", file, "--page", `127.0.0.1:${at}`, "--listen", "127.0.0.1:0", ...more];
+      // The page's files are read from the tree: what is tested is what stands there.
+      args.push("--scripts-dir", path.join(ROOT, "scripts"));
+      one.child = spawn(path.join(BUILD, "moonline"), args, { stdio: ["ignore", "pipe", "pipe"] });
+      const late = setTimeout(() => reject(new Error(`moonline dev is not ready:\n${out}`)), 20000);
+      const hear = (bytes) => {
+        out += bytes;
+        const page = READY.page.exec(out);
+        if (!page || !READY.bot.test(out)) return;
+        clearTimeout(late);
+        one.address = page[1].replace(/\/$/, "");
+        resolve();
+      };
+      one.child.stdout.on("data", hear);
+      one.child.stderr.on("data", hear);
+      one.child.once("exit", (code) => reject(new Error(`moonline dev ended (${code}):\n${out}`)));
+    });
+  one.halt = () =>
+    new Promise((resolve) => {
+      if (one.child.exitCode !== null || one.child.signalCode) return void resolve();
+      one.child.once("exit", resolve);
+      one.child.kill("SIGTERM");
+    });
+  one.stop = async () => {
+    await one.halt();
+    await rm(folder, { recursive: true, force: true });
+  };
+  one.restart = async () => {
+    const { port: same } = new URL(one.address);
+    await one.halt();
+    await one.start(Number(same));
+  };
+  one.save = async (text) => {
+    await writeFile(`${file}.new`, text);
+    await rename(`${file}.new`, file);
+  };
+  const ask = async (where, options) => {
+    const answer = await fetch(`${one.address}/_/${where}`, options);
+    const body = await answer.text();
+    if (!answer.ok) throw new Error(`${where}: ${answer.status} ${body}`);
+    return JSON.parse(body);
+  };
+  one.get = (where) => ask(where);
+  one.post = (where, body = {}) => ask(where, { method: "POST", body: JSON.stringify(body) });
+  one.output = () => out;
+  await one.start(port);
+  return one;
+}
+
+// The page of a moonline in a context of its own: {page, context, errors, close}. errors: whatever a person would find in
+// the console, and dialogs of the browser's. options: of the context, as Playwright has them.
+export async function visit(browser, address, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: ["clipboard-read", "clipboard-write"], ...options });
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("dialog", (box) => {
+    errors.push(`dialog: ${box.message()}`);
+    box.dismiss();
+  });
+  page.on("console", (message) => {
+    // Pictures of other hosts do not come here: the browser is let to this machine only.
+    if (["error", "warning"].includes(message.type()) && !/ERR_NAME_NOT_RESOLVED/.test(message.text())) errors.push(`${message.text()} ${message.location().url}`);
+  });
+  await page.goto(address);
+  await page.waitForSelector("body[data-ready]");
+  return { page, context, errors, close: () => context.close() };
 }

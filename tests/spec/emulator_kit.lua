@@ -40,7 +40,7 @@ function kit.settle()
 end
 
 -- A digest and a signature of our own: what is tested here is who is asked for what. The real ones are C.
-local crypto = {}
+local crypto = {uuid = function() return "00000000-0000-4000-8000-000000000000" end}
 function crypto.sha256(s)
   local h = 0x6a09e667f3bcc908
   for i = 1, #s do h = (h ~ s:byte(i)) * 0x100000001b3 end

@@ -36,29 +36,31 @@ export const part = encodeURIComponent;
 // The content of a message of a person's: what the bot would fetch.
 export const mediaUrl = (id, which) => `/_/media/${part(id)}${which === "preview" ? "/preview" : ""}`;
 
-// Everything that happens, as it happens. onItem(item); onState(true or false): whether the stream is there. A stream that
-// breaks comes back by itself and goes on behind the last item it had.
-export function follow(since, onItem, onState) {
+// Everything that happens, as it happens. onItem(item); onState(true or false): whether the stream is there. One that
+// breaks is opened again, behind the number that again(last one it had) gives; while that rejects, nobody is there.
+export function follow(since, onItem, onState, again) {
   let last = since;
-  let source;
-  let wait;
   function open() {
-    source = new EventSource(`/_/feed?since=${last}`);
+    const source = new EventSource(`/_/feed?since=${last}`);
     source.onopen = () => onState(true);
     source.onmessage = (event) => {
       last = Number(event.lastEventId) || last;
       onItem(JSON.parse(event.data));
     };
     source.onerror = () => {
-      onState(false);
       source.close();
-      clearTimeout(wait);
-      wait = setTimeout(open, 400);
+      onState(false);
+      setTimeout(reopen, 300);
     };
   }
+  async function reopen() {
+    try {
+      last = await again(last);
+    } catch {
+      setTimeout(reopen, 500);
+      return;
+    }
+    open();
+  }
   open();
-  return () => {
-    clearTimeout(wait);
-    source.close();
-  };
 }

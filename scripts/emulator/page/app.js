@@ -3,20 +3,18 @@
 
 import { showChats } from "./chats.js";
 import { showInspector } from "./inspector.js";
-import { model, start, tell } from "./model.js";
-import { openChat, showPanes } from "./panes.js";
+import { model, on, readAll, start, tell } from "./model.js";
+import { openChat, room, showPanes } from "./panes.js";
 import { watchReload } from "./reload.js";
 import { showTop } from "./top.js";
 import { attempt, note } from "./ui.js";
-
-const wide = matchMedia("(min-width: 700px)");
 
 // The conversations of before, else the first person's.
 function openFirst() {
   const chats = model.world.chats;
   const wanted = JSON.parse(sessionStorage.getItem("open") ?? "[]").filter((key) => chats.some((c) => c.key === key));
   const keys = wanted.length ? wanted : chats.slice(0, 1).map((c) => c.key);
-  for (const key of keys.slice(0, wide.matches ? 4 : 1)) openChat(key, { beside: true });
+  for (const key of keys.slice(0, room())) openChat(key, { beside: true });
 }
 
 await attempt(async () => {
@@ -26,8 +24,14 @@ await attempt(async () => {
   showPanes(document.getElementById("panes"));
   showInspector(document.getElementById("inspector"));
   watchReload();
-  openFirst();
-  tell("ready", {});
+  if (!model.world.live) openFirst();
+  tell("open", model.open);
+});
+document.addEventListener("visibilitychange", () => !document.hidden && model.open.forEach(readAll));
+on("restart", () => note("moonline was started again"));
+// Escape beside everything that has a use of its own for it: what lies over the page goes.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") document.body.classList.remove("listing", "inspecting");
 });
 document.body.dataset.ready = "yes";
 if (!model.world.channels.length) note("There is no channel in this world: make one under World.", { bad: true });

@@ -26,23 +26,19 @@ function row(chat) {
   const place = chat.type === "user" ? user(chat.id) : placeOf(chat);
   const title = titleOf(chat);
   const unread = model.unread.get(chat.key);
-  const note = state(chat);
-  const node = button("", "chat", () => openChat(chat.key), {
-    "data-chat": chat.key,
-    "aria-current": model.open.includes(chat.key),
-    title: "Ctrl-click to open beside the others",
-  });
+  const tags = [WHAT[chat.type], state(chat)].filter(Boolean);
+  const open = model.open.includes(chat.key);
+  const node = button("", "chat", (event) => openChat(chat.key, { beside: event.ctrlKey || event.metaKey }), { "data-chat": chat.key, "aria-current": open ? "true" : undefined });
+  const count = el("span", "unread", unread > 99 ? "99+" : String(unread));
+  count.setAttribute("aria-label", `${unread} unread`);
+  const name = el("span", "chat-name", title);
+  name.title = title;
   node.append(avatar(title, place?.picture, chat.id),
-    el("span", "chat-text",
-      el("span", "chat-name", title, chat.type !== "user" ? el("small", "tag", WHAT[chat.type]) : null, note ? el("small", "tag", note) : null),
-      el("span", "chat-last", lastWords(chat))),
-    el("span", "chat-side", chat.last ? el("time", "", time(chat.last.time)) : null, unread ? el("span", "unread", String(unread)) : null));
-  node.addEventListener("click", (event) => {
-    if (!event.ctrlKey && !event.metaKey) return;
-    event.stopImmediatePropagation();
-    openChat(chat.key, { beside: true });
-  }, true);
-  return node;
+    el("span", "chat-text", name, el("span", "chat-last", lastWords(chat)), tags.length ? el("span", "tags", tags.map((words) => el("small", "tag", words))) : null),
+    el("span", "chat-side", chat.last ? el("time", "", time(chat.last.time)) : null, unread ? count : null));
+  const beside = button("⫿", "beside", () => openChat(chat.key, { beside: true }), { "aria-label": `Open ${title} beside the others`, title: "Open beside the others (or Ctrl-click)" });
+  beside.hidden = open;
+  return el("div", "chat-row", node, beside);
 }
 
 function addPerson() {
@@ -57,7 +53,7 @@ function addPerson() {
     send: async ({ friend, ...values }) => {
       const fields = Object.fromEntries(Object.entries(values).filter(([, v]) => v));
       const made = await post("users", fields);
-      if (friend) await post("act", { as: made.id, do: "follow" });
+      if (friend) await post("act", { as: made.id, channel: model.world.channels[0]?.id, do: "follow" });
       await refresh();
       const chat = model.world.chats.find((c) => c.type === "user" && c.id === made.id);
       if (chat) openChat(chat.key);
@@ -74,8 +70,9 @@ function addPlace(kind) {
     submit: "Make it",
     send: async (values) => {
       const members = model.world.users.map((u) => u.id).filter((id) => values[id]);
+      if (!members.length) throw new Error("Choose at least one person.");
       const made = await post(kind, { name: values.name, members });
-      if (values.bot) await post("act", { as: members[0], chat: made.id, do: "join" });
+      if (values.bot) await post("act", { as: members[0], chat: made.id, channel: model.world.channels[0]?.id, do: "join" });
       await refresh();
       openChat(made.id);
     },
@@ -92,6 +89,7 @@ export function showChats(root) {
     { label: "Group …", run: () => addPlace("groups") },
     { label: "Room …", run: () => addPlace("rooms") },
   ]), { "aria-label": "Add a person or a group", "aria-haspopup": "menu" });
+  root.classList.add("acts");
   const list = el("div", "chat-list");
   root.append(el("div", "row chat-head", find, add), list);
   let due = 0;
@@ -99,15 +97,25 @@ export function showChats(root) {
     due = 0;
     const words = find.value.toLowerCase();
     const shown = model.world.chats.filter((c) => !words || titleOf(c).toLowerCase().includes(words)).slice(0, 200);
-    const focused = document.activeElement?.dataset?.chat;
+    const focused = list.contains(document.activeElement) ? document.activeElement.dataset.chat : undefined;
+    const top = list.scrollTop;
     list.replaceChildren(...shown.map(row));
+    list.scrollTop = top;
     if (focused) list.querySelector(`[data-chat="${CSS.escape(focused)}"]`)?.focus();
-    if (!shown.length) list.append(el("p", "hint", words ? "Nobody is called that." : "Nobody is here yet: + adds a person."));
+    if (!shown.length) list.append(el("p", "hint", words ? "Nobody here is called that." : "Nobody is here yet: + adds a person."));
   };
   const later = () => {
     due ||= requestAnimationFrame(draw);
   };
   find.addEventListener("input", later);
-  for (const kind of ["world", "message", "change", "open"]) on(kind, later);
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const all = [...list.querySelectorAll(".chat")];
+    const i = all.indexOf(document.activeElement.closest(".chat-row")?.firstChild);
+    all[Math.max(0, Math.min(all.length - 1, i + step))]?.focus();
+    event.preventDefault();
+  });
+  for (const kind of ["world", "message", "change", "open", "unread"]) on(kind, later);
   draw();
 }

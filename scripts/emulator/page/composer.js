@@ -3,6 +3,7 @@
 import { act, post } from "./api.js";
 import { summary } from "./draw/index.js";
 import { channelOf, membersOf, model, nameOf, on } from "./model.js";
+import { suggestMembers } from "./mention.js";
 import { attempt, button, dialog, el, form, menu } from "./ui.js";
 
 // Stickers of LINE's list of sendable ones; the page draws a stand-in with their numbers.
@@ -51,11 +52,17 @@ function voice(ms) {
   return new Blob([bytes.buffer], { type: "audio/wav" });
 }
 
-export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
+// What a name in a conversation refers to: its members and its bot, longest names first.
+const peopleOf = (chat) => [...membersOf(chat).map((id) => [nameOf(id), id]), [channelOf(chat)?.name, channelOf(chat)?.bot]]
+  .filter(([name]) => name).sort((a, b) => b[0].length - a[0].length);
+
+export function makeComposer(chat, actorOf, { onSent, quoting, up }) {
   let quotes = null;
-  const say = (message, more = {}) => attempt(async () => {
+  let turn = Promise.resolve(); // what is sent goes in the order it was written in
+  const inTurn = (fn) => (turn = turn.catch(() => {}).then(fn));
+  const say = (message, more = {}) => attempt(() => {
     onSent();
-    await act(actorOf(), chat, "message", { message, ...more });
+    return inTurn(() => act(actorOf(), chat, "message", { message, ...more }));
   });
 
   // ---- text ----
@@ -72,8 +79,7 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
   // "@Name " of members becomes mentions, with positions in UTF-16 code units as the platform has them.
   function mentionsIn(text) {
     const found = [];
-    const people = [...membersOf(chat).map((id) => [nameOf(id), id]), [channelOf(chat)?.name, channelOf(chat)?.bot]]
-      .filter(([name]) => name).sort((a, b) => b[0].length - a[0].length);
+    const people = peopleOf(chat);
     for (let i = text.indexOf("@"); i >= 0; i = text.indexOf("@", i + 1)) {
       const all = /^@all\b/i.exec(text.slice(i));
       const who = people.find(([name]) => text.startsWith(name, i + 1));
@@ -83,7 +89,7 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
     return found;
   }
 
-  function sendText() {
+  async function sendText() {
     const text = input.value;
     if (!text.trim()) return;
     input.value = "";
@@ -91,15 +97,27 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
     const message = { type: "text", text };
     const mentionees = chat.type === "user" ? [] : mentionsIn(text);
     if (mentionees.length) message.mention = { mentionees };
+    takeQuote(message);
+    // What was refused can be mended and sent again.
+    if (!(await say(message)) && !input.value) {
+      input.value = text;
+      fit();
+    }
+  }
+
+  function takeQuote(message) {
     const quoted = quoting();
     if (quoted) message.quotedMessageId = quoted.id;
     showQuote(null);
-    say(message);
   }
 
   input.addEventListener("input", fit);
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    if (suggest.onKey(event)) return;
+    if (event.key === "ArrowUp" && !input.value) {
+      event.preventDefault();
+      up();
+    } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       sendText();
     } else if (event.key === "Escape" && quotes) {
@@ -107,6 +125,8 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
       showQuote(null);
     }
   });
+
+  const suggest = suggestMembers(input, () => (chat.type === "user" ? [] : ["All", ...peopleOf(chat).map(([name]) => name)]));
 
   const quoteBar = el("div", "quote-bar");
   function showQuote(entry) {
@@ -120,7 +140,7 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
     if (entry) input.focus();
   }
   showQuote(null);
-  on("quote", (item) => item.chat === chat.key && showQuote(item.entry));
+  const off = on("quote", (item) => item.chat === chat.key && node.isConnected && showQuote(item.entry));
 
   // ---- files ----
 
@@ -137,10 +157,10 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
     const kind = kindOf(file.type);
     const duration = kind === "video" || kind === "audio" ? await durationOf(file) : undefined;
     const media = await post(`media${duration ? `?duration=${duration}` : ""}`, file, file.type || "application/octet-stream");
-    const message = { type: kind };
-    if (kind === "file") Object.assign(message, { fileName: name, fileSize: file.size });
+    const message = { type: kind, mediaId: media.mediaId };
+    if (kind === "file") message.fileName = name;
     if (duration) message.duration = duration;
-    return { message, media: media.mediaId };
+    return message;
   }
 
   // Several pictures at once are a set, as the app sends them.
@@ -149,12 +169,9 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
     onSent();
     const sent = [];
     for (const file of files) sent.push(await upload(file, file.name));
-    const set = sent.length > 1 && sent.every((s) => s.message.type === "image");
-    if (set) {
-      await act(actorOf(), chat, "message", { set: sent.map((s) => ({ ...s.message, media: s.media })) });
-      return;
-    }
-    for (const one of sent) await act(actorOf(), chat, "message", { message: one.message, media: one.media });
+    const set = sent.length > 1 && sent.every((message) => message.type === "image");
+    if (set) await inTurn(() => act(actorOf(), chat, "message", { set: sent.map(({ mediaId }) => ({ mediaId })) }));
+    else for (const message of sent) await inTurn(() => act(actorOf(), chat, "message", { message }));
   });
 
   function pick(accept) {
@@ -165,7 +182,7 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
   const sendVoice = () => attempt(async () => {
     const sound = voice(1500);
     const media = await post("media?duration=1500", sound, "audio/wav");
-    await say({ type: "audio", duration: 1500 }, { media: media.mediaId });
+    await say({ type: "audio", duration: 1500, mediaId: media.mediaId });
   });
 
   // ---- the rest ----
@@ -178,7 +195,9 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
         for (const stickerId of ids) {
           grid.append(button(stickerId, "sticker-choice", () => {
             close();
-            say({ type: "sticker", packageId, stickerId, stickerResourceType: "STATIC" });
+            const message = { type: "sticker", packageId, stickerId, stickerResourceType: "STATIC" };
+            takeQuote(message);
+            say(message);
           }, { title: `package ${packageId}` }));
         }
       }
@@ -217,18 +236,29 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
     { label: "Location …", run: location },
     chat.type === "user" ? { label: "Beacon …", run: beacon } : null,
   ].filter((item, i, all) => item || i < all.length - 1)), { "aria-label": "Send something else", "aria-haspopup": "menu" });
-  const menuButton = button("☰", "round", richMenu, { "aria-label": "Rich menu" });
-  menuButton.hidden = true;
-  const go = button("➤", "round send", sendText, { "aria-label": "Send" });
+  const go = button("➤", "round send", sendText, { "aria-label": "Send", title: "Enter sends, Shift+Enter makes a new line" });
   const node = el("div", "composer", quoteBar,
-    el("div", "composer-line", menuButton, plus, input, button("☺", "round", stickers, { "aria-label": "Stickers" }), go), picker);
+    el("div", "composer-line", plus, input, button("☺", "round", stickers, { "aria-label": "Stickers" }), go), picker);
 
-  // Files may be dropped on it and pasted into it.
-  node.addEventListener("dragover", (event) => event.preventDefault());
-  node.addEventListener("drop", (event) => {
-    event.preventDefault();
-    sendFiles([...event.dataTransfer.files]);
-  });
+  node.classList.add("acts");
+  // Files may be dropped on the whole conversation, and pasted into what one writes.
+  function dropOn(pane) {
+    const hasFiles = (event) => event.dataTransfer.types.includes("Files");
+    pane.addEventListener("dragover", (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      pane.classList.add("dropping");
+    });
+    pane.addEventListener("dragleave", (event) => {
+      if (!pane.contains(event.relatedTarget)) pane.classList.remove("dropping");
+    });
+    pane.addEventListener("drop", (event) => {
+      pane.classList.remove("dropping");
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      sendFiles([...event.dataTransfer.files]);
+    });
+  }
   input.addEventListener("paste", (event) => {
     if (!event.clipboardData.files.length) return;
     event.preventDefault();
@@ -240,9 +270,8 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
     pick,
     location,
     focus: () => input.focus({ preventScroll: true }),
-    hasMenu: (there) => {
-      menuButton.hidden = !there;
-    },
+    dropOn,
+    close: off,
     write: (text) => {
       input.value = text;
       fit();
@@ -252,6 +281,7 @@ export function makeComposer(chat, actorOf, { onSent, richMenu, quoting }) {
     update: (fresh) => {
       chat = fresh;
       input.disabled = model.world.channels.length === 0;
+      input.placeholder = chat.type === "user" ? "Message" : `Message as ${nameOf(actorOf())}`;
     },
   };
 }

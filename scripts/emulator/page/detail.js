@@ -2,8 +2,9 @@
 // token's age, the cost, the milliseconds; and what can be done with it.
 
 import { get, part, post } from "./api.js";
-import { model, now } from "./model.js";
-import { attempt, button, copy, dialog, el, json, seconds, took } from "./ui.js";
+import { eventOf, kindOf, model, nameOf, now } from "./model.js";
+import { button, copy, el, json, note, seconds, took } from "./ui.js";
+import { showTest } from "./recipe.js";
 
 function facts(rows) {
   const node = el("dl", "facts-list");
@@ -14,9 +15,13 @@ function facts(rows) {
   return node;
 }
 
-const block = (title, content, open = false) => {
+const code = (words) => (words ? el("code", "", words) : "");
+const place = (where) => (where && where !== "?" ? where : ""); // "?": a call that ended its function has no line
+
+const block = (title, content, { open = false, name }) => {
   const node = el("details", "block", el("summary", "", title), content);
   node.open = open;
+  node.dataset.name = name;
   return node;
 };
 
@@ -29,11 +34,23 @@ function parsed(text) {
   }
 }
 
+// ---- reply tokens: their age counts down while one looks ----
+
 function tokenWords(token) {
-  if (!token || token.state === "none") return "none: this event has no reply token";
-  if (token.state === "used") return `used${token.usedBy ? ` by ${token.usedBy.slice(0, 8)}…` : ""}`;
-  const left = Math.round((token.expires - now()) / 1000);
+  if (!token || token.state === "none") return "none: this event cannot be replied to";
+  if (token.state === "used") return `used by call ${(token.usedBy ?? "").slice(0, 8)}…`;
+  const left = Math.ceil((token.expires - now()) / 1000);
   return left > 0 ? `fresh, ${left} s left` : "expired";
+}
+
+function tokenFact(token) {
+  const node = el("span", "token", tokenWords(token));
+  if (token?.state !== "fresh") return node;
+  const timer = setInterval(() => {
+    if (node.isConnected) node.textContent = tokenWords(token);
+    else clearInterval(timer);
+  }, 500);
+  return node;
 }
 
 // ---- an event ----
@@ -41,96 +58,129 @@ function tokenWords(token) {
 function attempts(list) {
   const node = el("ol", "plain attempts");
   for (const a of list ?? []) {
-    node.append(el("li", "row", el("span", `dot ${a.error || a.status >= 300 ? "bad" : "good"}`), el("time", "", seconds(a.time)),
-      el("span", "space", a.error ?? `answered ${a.status}`), el("span", "", took(a.ms))));
+    node.append(el("li", "row", el("span", `dot ${a.ok ? "good" : "bad"}`), el("time", "", seconds(a.time)),
+      el("span", "space", a.error ?? `answered ${a.status}`, a.redelivery ? el("small", "", " redelivery") : null), el("span", "", took(a.ms))));
   }
-  if (!list?.length) node.append(el("li", "hint", "Not delivered: no webhook URL is set, or the webhook is off."));
+  if (!list?.length) node.append(el("li", "hint", "Still on its way."));
   return node;
 }
 
-async function askTest(id) {
-  const kinds = [["Lua", ""], ["curl", "?as=curl"], ["Python", "?as=python"]];
-  await dialog("Copy as test", (body) => {
-    const text = el("pre", "code", "…");
-    const show = (query) => attempt(async () => {
-      const found = await get(`tests/${part(id)}${query}`);
-      text.textContent = typeof found === "string" ? found : (found.text ?? JSON.stringify(found, null, 2));
-    });
-    body.append(el("div", "row", kinds.map(([label, query]) => button(label, "", () => show(query))), el("span", "space"),
-      button("Copy", "main", () => copy(text.textContent))), text);
-    show("");
-  }, "wide");
-}
-
-async function drawEvent(id) {
+async function drawEvent(id, choose) {
   const found = await get(`events/${part(id)}`);
   const done = { ...found.news, ...model.handled.get(id) };
-  const calls = await Promise.all((found.calls ?? []).slice(0, 30).map((r) => get(`calls/${part(r)}`).catch(() => null)));
+  const calls = (await Promise.all((found.calls ?? []).slice(0, 30).map((r) => get(`calls/${part(r)}`).catch(() => null)))).filter(Boolean);
   const event = found.event ?? {};
-  const cost = calls.reduce((sum, c) => sum + (c?.cost ?? 0), 0);
-  return [
-    el("h3", "", `${event.type}${event.message?.type ? `.${event.message.type}` : ""}`),
-    el("div", "row wrap", button("Send again", "main", () => post(`events/${part(id)}/again`), { title: "The same content as a new event, with a fresh reply token" }),
-      button("Redeliver", "", () => post(`events/${part(id)}/redeliver`), { title: "The same event once more, as the platform redelivers" }),
-      button("Copy as test", "", () => askTest(id))),
-    done.error ? el("pre", "code wrong", done.error) : null,
-    facts([
-      ["generation", done.generation !== undefined ? String(done.generation) : ""],
-      ["handler", done.where ? el("code", "", `${done.where}${done.selector ? `  ${done.selector}` : ""}`) : done.outcome === "unhandled" ? "no handler matched" : ""],
-      ["outcome", done.outcome],
-      ["took", took(done.ms)],
-      ["reply token", tokenWords(found.replyToken)],
-      ["cost", cost ? `${cost} of the quota` : "free of charge"],
-      ["event id", el("code", "", id)],
-    ]),
-    el("h4", "", "Delivered"), attempts(found.attempts),
-    el("h4", "", calls.length ? "Calls" : "No calls"),
-    ...calls.filter(Boolean).map((c) => block(callTitle(c), callBody(c))),
-    block("Webhook", el("div", "", facts([["x-line-signature", el("code", "", found.signature ?? "")]]), json(parsed(found.body) ?? event)), !calls.length),
-  ];
+  const cost = calls.reduce((sum, c) => sum + (c.cost ?? 0), 0);
+  const lines = new Map(model.happened.filter((i) => i.kind === "call").map((i) => [i.id, i.where]));
+  const again = async (what) => {
+    const made = await post(`events/${part(id)}/${what}`);
+    note(what === "again" ? "Sent again with a fresh reply token" : "On its way once more, as a redelivery");
+    if (what === "again" && made.id) choose({ event: made.id });
+  };
+  return {
+    data: [found, done, calls],
+    nodes: () => [
+      el("h3", "", kindOf(event)),
+      el("p", "hint", [event.source?.userId ? nameOf(event.source.userId) : "", event.timestamp ? seconds(event.timestamp) : ""].filter(Boolean).join(", ")),
+      el("div", "row wrap acts", button("Send again", "main", () => again("again"), { title: "The same content as a new event, with a fresh reply token" }),
+        button("Redeliver", "", () => again("redeliver"), { title: "The same event once more, as the platform redelivers" }),
+        button("Copy as test", "", () => showTest(id))),
+      done.error ? el("pre", "code wrong", done.error) : null,
+      facts([
+        ["generation", done.generation !== undefined ? String(done.generation) : ""],
+        ["handler", done.where ? el("span", "", code(place(done.where)), ` ${done.selector ?? done.handler ?? ""}`) : done.outcome === "unhandled" ? "no handler matched" : ""],
+        ["outcome", done.outcome],
+        ["took", took(done.ms)],
+        ["reply token", tokenFact(found.replyToken)],
+        ["cost", cost ? `${cost} of the quota` : "free of charge"],
+        ["event id", code(id)],
+      ]),
+      el("h4", "", "Delivered"), attempts(found.attempts),
+      el("h4", "", calls.length ? "Calls" : "No calls"),
+      ...calls.map((c) => block(callTitle(c, lines.get(c.id)), callBody(c), { name: c.id })),
+      block("Webhook", el("div", "", facts([["x-line-signature", code(found.signature)]]), json(parsed(found.body) ?? event)), { open: !calls.length, name: "webhook" }),
+    ],
+  };
 }
 
 // ---- a call ----
 
-function callTitle(c) {
-  const where = c.where ?? c.news?.where;
-  return el("span", "call-title", el("span", `dot ${c.status < 300 ? "good" : "bad"}`), `${c.operation ?? c.path} `, el("b", "", String(c.status)),
-    el("small", "", ` ${took(c.ms)}${c.cost ? `, costs ${c.cost}` : ""}${where ? `, ${where}` : ""}`));
+function callTitle(c, where) {
+  return el("span", "call-title", el("span", `dot ${c.status < 300 ? "good" : "bad"}`), `${c.operation ?? c.request?.path} `, el("b", "", String(c.status ?? "cut")),
+    el("small", "", [` ${took(c.ms)}`, c.cost ? `costs ${c.cost}` : "", place(where)].filter(Boolean).join(", ")));
 }
+
+const body = (side) => (side?.body ? json(parsed(side.body)) : el("p", "hint", "no body"));
 
 function callBody(c) {
-  const answer = c.answer ?? c.response ?? {};
-  const request = c.request && typeof c.request === "object" ? c.request : { body: c.requestBody, headers: c.requestHeaders };
+  const { request = {}, answer } = c;
   return el("div", "",
-    facts([["request id", el("code", "", c.requestId ?? c.id ?? "")], ["path", c.path ? el("code", "", `${c.method ?? c.verb ?? ""} ${c.path}`) : ""]]),
-    el("h5", "", "Request"), request.body !== undefined && request.body !== "" ? json(parsed(request.body)) : el("p", "hint", "no body"),
-    el("h5", "", "Answer"), json(parsed(answer.body ?? {})),
-    block("Headers", json({ request: request.headers, answer: answer.headers })));
+    facts([["address", code(`${request.method} ${request.path}${request.query ? `?${request.query}` : ""}`)], ["request id", code(c.id)],
+      ["left this second", c.left !== undefined ? String(c.left) : ""], ["why", c.failure]]),
+    el("h5", "", "Request"), body(request),
+    el("h5", "", `Answer ${c.status ?? ""}`), answer ? body(answer) : el("p", "hint", "the connection was cut"),
+    block("Headers", json({ request: request.headers, answer: answer?.headers }), { name: `headers ${c.id}` }));
 }
 
-async function drawCall(id) {
+async function drawCall(id, choose) {
   const c = await get(`calls/${part(id)}`);
-  return [el("h3", "", c.operation ?? c.path), facts([["status", String(c.status)], ["took", took(c.ms)], ["cost", c.cost ? String(c.cost) : "free of charge"]]), callBody(c)];
+  const event = c.event && eventOf(c.event);
+  return {
+    data: c,
+    nodes: () => [
+      el("h3", "", c.operation ?? c.request?.path ?? "call"),
+      el("div", "row wrap", c.event ? button(`Because of ${event ? kindOf(event) : "an event"}`, "", () => choose({ event: c.event })) : null,
+        button("Copy the request", "", () => copy(c.request?.body ?? ""))),
+      facts([["status", String(c.status ?? "cut")], ["took", took(c.ms)], ["cost", c.cost ? `${c.cost} of the quota` : "free of charge"], ["people", c.people ? String(c.people) : ""], ["at", seconds(c.time)]]),
+      callBody(c),
+    ],
+  };
+}
+
+// ---- news of the bot, and a message alone ----
+
+function drawNews(item) {
+  const title = { refused: "Does not load", generation: `Generation ${item.number}`, handled: item.selector ?? "An event", call: item.operation }[item.what] ?? "A handler failed";
+  const known = { ...model.handled.get(item.event), ...item };
+  return {
+    data: item,
+    nodes: () => [el("h3", "", title), item.error ? el("pre", "code wrong", item.error) : null,
+      facts([["bot", item.bot], [item.what === "generation" ? "ready after" : "took", took(item.ms)], ["handlers", item.handlers !== undefined ? String(item.handlers) : ""],
+        ["generation", known.generation !== undefined ? String(known.generation) : ""], ["handler", code(place(known.where))], ["outcome", known.outcome],
+        ["status", item.status !== undefined ? String(item.status) : ""], ["request id", code(item.request_id)], ["event id", code(item.event)]])],
+  };
+}
+
+const drawEntry = (entry) => ({ data: entry, nodes: () => [el("h3", "", "Message"), el("p", "hint", entry.shown ? "Only shown in the chat: the bot was not told." : "It came with the world: no event or call belongs to it."), json(entry.message)] });
+
+const gone = (error) => ({ data: error.message, nodes: () => [el("p", "wrong", error.message)] });
+
+function contentOf(what, choose) {
+  if (what.event) return drawEvent(what.event, choose).catch(gone);
+  if (what.request) return drawCall(what.request, choose).catch(gone);
+  return what.news ? drawNews(what.news) : drawEntry(what.entry);
 }
 
 // ---- the panel ----
 
-const open = new WeakMap(); // panel -> which one it shows
+let showing = null; // {what, data} as JSON
 
-export async function drawDetail(panel, what, back) {
-  const same = open.get(panel) === JSON.stringify(what);
-  open.set(panel, JSON.stringify(what));
-  const unfolded = same ? [...panel.querySelectorAll("details")].map((d) => d.open) : [];
-  const content = await attempt(async () => {
-    if (what.event) return drawEvent(what.event);
-    if (what.request) return drawCall(what.request);
-    if (what.news) return [el("h3", "", what.news.error ? "Does not load" : `Generation ${what.news.number}`), what.news.error ? el("pre", "code wrong", what.news.error) : facts([["ready after", took(what.news.ms)], ["handlers", String(what.news.handlers ?? "")]])];
-    return [el("h3", "", "Message"), json(what.entry)];
-  });
-  if (open.get(panel) !== JSON.stringify(what)) return; // another one was chosen meanwhile
-  panel.replaceChildren(button("‹ All", "link back", back), ...(content ?? []).filter(Boolean));
-  if (!same) return;
-  panel.querySelectorAll("details").forEach((d, i) => {
-    if (unfolded[i] !== undefined) d.open = unfolded[i];
-  });
+// Draws it anew only when something is different; what is unfolded, the focus and the place stay.
+export async function drawDetail(panel, what, back, choose) {
+  const key = JSON.stringify(what);
+  const same = showing?.what === key;
+  if (!same) showing = { what: key, data: null };
+  const mine = showing;
+  const content = await contentOf(what, choose);
+  if (showing !== mine) return; // another one was chosen meanwhile
+  const data = JSON.stringify(content.data);
+  if (same && data === mine.data && panel.firstChild) return;
+  mine.data = data;
+  const unfolded = new Map(same ? [...panel.querySelectorAll("details")].map((d) => [d.dataset.name, d.open]) : []);
+  const focused = same && panel.contains(document.activeElement) ? document.activeElement.textContent : null;
+  const top = same ? panel.scrollTop : 0;
+  panel.replaceChildren(button("‹ All", "link back", back), ...content.nodes().filter(Boolean));
+  for (const d of panel.querySelectorAll("details")) if (unfolded.has(d.dataset.name)) d.open = unfolded.get(d.dataset.name);
+  panel.scrollTop = top;
+  if (focused) [...panel.querySelectorAll("button, summary")].find((node) => node.textContent === focused)?.focus();
 }

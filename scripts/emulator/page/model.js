@@ -65,6 +65,14 @@ export const membersOf = (chat) => (chat.type === "user" ? [chat.id] : (placeOf(
 
 export const now = () => Date.now() + model.clockOffset;
 
+// ---- what an item of the feed tells ----
+
+// A bot's answer to an event names neither: they stand in the event itself.
+export const kindOf = (event = {}) => (event.type === "message" ? `message.${event.message?.type}` : (event.type ?? "event"));
+export const saidOf = (event = {}) => event.message?.text ?? event.message?.fileName ?? event.message?.title ?? event.postback?.data ?? "";
+export const fromOf = (event = {}) => (event.source?.userId ? nameOf(event.source.userId) : "");
+export const eventOf = (id) => model.happened.findLast((item) => item.kind === "event" && item.id === id)?.event;
+
 // ---- the world ----
 
 let asking = null;
@@ -84,11 +92,13 @@ export function refresh() {
     asking = null;
     if (askAgain) {
       askAgain = false;
-      refresh();
+      refresh().catch(() => {});
     }
   });
   return asking;
 }
+
+const refreshSoon = () => void refresh().catch(() => {}); // a stream that breaks is told elsewhere
 
 // ---- what happens ----
 
@@ -98,64 +108,95 @@ function keep(item) {
   tell("happened", item);
 }
 
+const isSeen = (key) => model.open.includes(key) && !document.hidden;
+
+function count(key) {
+  model.unread.set(key, (model.unread.get(key) ?? 0) + 1);
+  tell("unread", {});
+}
+
+export function readAll(key) {
+  if (model.unread.delete(key)) tell("unread", {});
+}
+
 function onMessage(item) {
-  const chat = chatOf(item.chat);
-  if (!chat) {
-    refresh();
+  // Many people at once: which of them are shown here, the world tells.
+  if (item.chat === undefined) {
+    refreshSoon();
     return;
   }
-  chat.last = item.entry;
-  chat.n = (chat.n ?? 0) + 1;
-  if (!model.open.includes(chat.key) && isBot(item.entry.from)) {
-    model.unread.set(chat.key, (model.unread.get(chat.key) ?? 0) + 1);
+  const chat = chatOf(item.chat);
+  if (!chat) refreshSoon();
+  else {
+    chat.last = item.entry;
+    chat.n = (chat.n ?? 0) + 1;
   }
+  if (!isSeen(item.chat) && isBot(item.entry.from)) count(item.chat);
+}
+
+function onChange(item) {
+  const chat = chatOf(item.chat);
+  if (item.entry && chat?.last?.id === item.entry.id) chat.last = item.entry;
 }
 
 function onNews(item) {
   if (item.what === "generation" || item.what === "refused") {
     model.generation = item;
     keep(item);
-  } else if (item.event) {
-    model.handled.set(item.event, { ...model.handled.get(item.event), ...item });
-    if (item.what === "blamed" || item.error) keep(item);
+    return;
   }
+  if (!item.event) return;
+  if (item.what !== "call") model.handled.set(item.event, { ...model.handled.get(item.event), ...item });
+  if (model.world.live ? item.what !== "handler" : item.what === "blamed") keep(item);
+}
+
+async function onWorld(item) {
+  if (item.what !== "replaced") return refreshSoon();
+  await refresh().catch(() => {});
+  tell("replaced", item);
 }
 
 const KINDS = {
   message: onMessage,
+  change: onChange,
   event: keep,
   call: keep,
   news: onNews,
   delivery: (item) => model.deliveries.set(item.event, item),
-  world: () => refresh(),
-  clock: () => refresh(),
-  fault: () => refresh(),
+  world: onWorld,
+  clock: refreshSoon,
+  fault: refreshSoon,
 };
 
-let refreshedAt = 0;
-
-// A world that was put back, or a new moonline at the same address, numbers its feed anew.
-function restarted() {
-  model.happened = [];
-  tell("restart", {});
-}
+// What lists of the world hold already when we ask for it.
+const LISTED = new Set(["message", "change", "loading", "world", "clock", "fault"]);
+const BEFORE = 300; // items of before that the inspector begins with
 
 export async function start() {
   await refresh();
-  refreshedAt = model.world.feed ?? 0;
-  let first = true;
-  follow(Math.max(0, refreshedAt - 200), (item) => {
-    // What the world already had when we asked is shown in lists, and not counted again.
-    if (item.seq <= refreshedAt && ["message", "world", "clock", "fault"].includes(item.kind)) return;
+  let known = model.world.feed ?? 0;
+  const behind = () => Math.max(0, known - BEFORE);
+  follow(behind(), (item) => {
+    item.old = item.seq <= known;
+    if (item.old && LISTED.has(item.kind)) return;
     KINDS[item.kind]?.(item);
     tell(item.kind, item);
   }, (there) => {
     model.connected = there;
-    if (there && !first) {
-      refresh();
-      restarted();
-    }
-    if (there) first = false;
     tell("connected", there);
+  }, async (last) => {
+    const { instance } = model.world;
+    await refresh();
+    if (model.world.instance === instance) return last;
+    // Another moonline at the same address: its numbers are its own.
+    known = model.world.feed ?? 0;
+    model.happened = [];
+    model.deliveries.clear();
+    model.handled.clear();
+    model.unread.clear();
+    model.generation = null;
+    tell("restart", {});
+    tell("replaced", {});
+    return behind();
   });
 }

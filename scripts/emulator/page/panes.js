@@ -1,12 +1,16 @@
 // The conversations on the screen, side by side; which they are outlives a reload of the page.
 
-import { chatOf, model, on, tell } from "./model.js";
+import { chatOf, model, on, readAll, tell } from "./model.js";
 import { makePane } from "./pane.js";
-import { el, note } from "./ui.js";
+import { el } from "./ui.js";
 
-const MOST = 4;
-const panes = new Map(); // chat key -> pane
+const LEAST = 300; // px that a conversation needs
+const MOST = 6;
+const panes = new Map(); // chat key -> pane, from left to right
 let root;
+let used = null; // key of the one that was used last
+
+export const room = () => Math.max(1, Math.min(MOST, Math.floor(root.clientWidth / LEAST)));
 
 function remember() {
   model.open = [...panes.keys()];
@@ -16,39 +20,43 @@ function remember() {
 }
 
 export function closeChat(key) {
-  panes.get(key)?.close();
+  const pane = panes.get(key);
+  if (!pane) return;
+  const had = pane.node.contains(document.activeElement);
+  pane.close();
   panes.delete(key);
   remember();
+  if (had) [...panes.values()].at(-1)?.focus();
 }
 
-// Show a conversation: in place of the last one used, or beside the others.
-export function openChat(key, { beside = false } = {}) {
+// Show a conversation: in place of the one used last, or beside the others where there is room.
+export function openChat(key, { beside = false, focus = true } = {}) {
   const chat = chatOf(key);
   if (!chat) return;
-  model.unread.delete(key);
-  const there = panes.get(key);
-  if (there) {
-    there.focus();
-    remember();
-    return;
+  document.body.classList.remove("listing");
+  readAll(key);
+  if (!panes.has(key)) {
+    const pane = makePane(chat, () => closeChat(key));
+    pane.node.addEventListener("focusin", () => {
+      used = key;
+    });
+    const place = beside && panes.size < room() ? null : panes.has(used) ? used : [...panes.keys()].at(-1);
+    if (place) {
+      const before = panes.get(place);
+      before.node.replaceWith(pane.node);
+      before.close();
+      const all = [...panes].map(([k, p]) => (k === place ? [key, pane] : [k, p]));
+      panes.clear();
+      for (const [k, p] of all) panes.set(k, p);
+    } else {
+      root.append(pane.node);
+      panes.set(key, pane);
+    }
+    used = key;
   }
-  if (beside && panes.size >= MOST) note(`${MOST} conversations fit side by side; close one first.`);
-  const pane = makePane(chat, () => closeChat(key));
-  const keys = [...panes.keys()];
-  const before = beside && keys.length < MOST ? null : (keys.find((k) => panes.get(k).node.contains(document.activeElement)) ?? keys.at(-1));
-  if (before) {
-    panes.get(before).node.replaceWith(pane.node);
-    panes.get(before).close();
-    panes.delete(before);
-  } else {
-    root.append(pane.node);
-  }
-  panes.set(key, pane);
   remember();
-  pane.focus();
+  if (focus) panes.get(key).focus();
 }
-
-export const focusedChat = () => [...panes].find(([, p]) => p.node.contains(document.activeElement))?.[0] ?? model.open.at(-1);
 
 export function showPanes(node) {
   root = node;
@@ -58,10 +66,14 @@ export function showPanes(node) {
     nothing.hidden = panes.size > 0;
   });
   on("world", () => {
-    for (const [key, pane] of panes) {
+    for (const [key, pane] of [...panes]) {
       const chat = chatOf(key);
       if (chat) pane.update(chat);
       else closeChat(key);
     }
   });
+  // A window that has become too narrow shows those used last.
+  new ResizeObserver(() => {
+    for (const key of [...panes.keys()]) if (panes.size > room() && key !== used) closeChat(key);
+  }).observe(root);
 }

@@ -1,60 +1,72 @@
 // What a save does: a small note, or the error with its place in the code; and errors of handlers, with "run again".
 
 import { post } from "./api.js";
-import { model, nameOf, on, tell } from "./model.js";
+import { eventOf, fromOf, kindOf, model, on, saidOf, tell } from "./model.js";
 import { replayLast } from "./top.js";
 import { button, el, note, took } from "./ui.js";
 
-let panel = null;
+let panel = null; // {node, kind: "load" or "event"}
 
-function closePanel() {
-  panel?.remove();
+function closePanel(kind) {
+  if (!panel || (kind && panel.kind !== kind)) return;
+  panel.node.remove();
   panel = null;
 }
 
-// The first line says what and where; then lines of code ("> 12 | …") and the way there.
-function showError(title, text, extra = []) {
+const FRAME = /^\s*(>)?\s*\d+\s*\|/; // a line of the excerpt, "> 12 | code"
+
+// The first line says where and what; then lines of code and the traceback.
+function showError(kind, title, error, extra = []) {
   closePanel();
-  const [first, ...rest] = String(text ?? "").split("\n");
-  const code = el("pre", "code");
-  for (const line of rest) code.append(el("span", /^\s*>/.test(line) ? "here" : "", `${line}\n`));
-  panel = el("section", "error-panel",
-    el("header", "row", el("strong", "", title), el("span", "space"), ...extra, button("×", "close", closePanel, { "aria-label": "Close" })),
-    el("p", "error-first", first), rest.length ? code : null);
-  panel.setAttribute("role", "alert");
-  document.body.append(panel);
+  const [first, ...rest] = String(error ?? "").trimEnd().split("\n");
+  const excerpt = el("pre", "code excerpt");
+  const trace = el("pre", "code trace");
+  for (const line of rest) {
+    const hit = FRAME.exec(line);
+    if (hit) excerpt.append(el("span", hit[1] ? "here" : "", `${line}\n`));
+    else if (line.trim()) trace.append(`${line}\n`);
+  }
+  const at = /^([^\s:]+:\d+):\s*(.*)$/s.exec(first);
+  const node = el("section", "error-panel",
+    el("header", "row", el("strong", "space", title), ...extra, button("×", "close", () => closePanel(), { "aria-label": "Close" })),
+    at ? el("p", "error-first", el("code", "", at[1]), ` ${at[2]}`) : el("p", "error-first", first),
+    excerpt.firstChild ? excerpt : null, trace.firstChild ? trace : null);
+  node.setAttribute("role", "alert");
+  node.addEventListener("keydown", (event) => event.key === "Escape" && closePanel());
+  document.body.append(node);
+  panel = { node, kind };
 }
 
-// The event whose handler failed, in words.
-function told(id) {
-  const item = model.happened.findLast((i) => i.kind === "event" && (i.id ?? i.event) === id);
-  const from = item?.from ? ` from ${nameOf(item.from)}` : "";
-  return item ? `${item.type}${item.subtype ? `.${item.subtype}` : ""}${from}` : id;
+function showFailure(item) {
+  const event = eventOf(item.event);
+  const said = saidOf(event);
+  const title = event ? `${kindOf(event)}${fromOf(event) ? ` from ${fromOf(event)}` : ""} failed` : "An event failed";
+  showError("event", said ? `${title}: “${said.slice(0, 60)}”` : title, item.error, [
+    button("What happened", "", () => tell("inspect", { event: item.event })),
+    button("Run again", "main acts", async () => {
+      await post(`events/${item.event}/again`);
+      closePanel("event");
+    }, { title: "The same event anew, with a fresh reply token" }),
+  ]);
 }
+
+const refused = (item) => showError("load", `Generation ${item.number} does not load; the one before goes on`, item.error);
+
+const TOLD = {
+  generation: (item) => {
+    closePanel("load");
+    if (item.number < 2 || item.old) return;
+    note(`generation ${item.number}, ${took(item.ms)}`);
+    replayLast();
+  },
+  refused, // an old one that was mended is closed by the generation behind it
+  blamed: (item) => !item.old && showFailure(item),
+  handled: (item) => {
+    if (item.error && !item.old && !panel) showFailure(item);
+  },
+};
 
 export function watchReload() {
-  let seen = null;
-  on("news", (item) => {
-    if (item.what === "generation") {
-      const mended = panel?.dataset.kind === "load";
-      if (mended || (seen !== null && seen !== item.number)) closePanel();
-      if (item.number > 1) {
-        note(`generation ${item.number}, ${took(item.ms)}`);
-        replayLast();
-      }
-      seen = item.number;
-    } else if (item.what === "refused") {
-      showError(`Generation ${item.number} does not load; the one before goes on`, item.error);
-      panel.dataset.kind = "load";
-    } else if (item.what === "blamed" || (item.what === "handled" && item.error)) {
-      showError(`${told(item.event)} failed`, item.error, [
-        button("What happened", "", () => tell("inspect", { event: item.event })),
-        button("Run again", "main", async () => {
-          await post(`events/${item.event}/again`);
-          closePanel();
-        }, { title: "The same event anew, with a fresh reply token" }),
-      ]);
-      panel.dataset.kind = "event";
-    }
-  });
+  on("news", (item) => TOLD[item.what]?.(item));
+  on("restart", () => closePanel());
 }

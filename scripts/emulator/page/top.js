@@ -4,10 +4,10 @@ import { post } from "./api.js";
 import { clockDialog } from "./clock.js";
 import { faultsDialog } from "./faults.js";
 import { model, now, on, tell } from "./model.js";
-import { button, el, menu, took } from "./ui.js";
+import { attempt, button, el, menu, note, took } from "./ui.js";
 import { channelDialog, worldMenu } from "./world.js";
 
-const THEMES = [["", "as the system"], ["light", "light"], ["dark", "dark"]];
+const THEMES = [["", "As the system"], ["light", "Light"], ["dark", "Dark"]];
 
 function setTheme(name) {
   if (name) document.documentElement.dataset.theme = name;
@@ -15,32 +15,75 @@ function setTheme(name) {
   localStorage.setItem("theme", name);
 }
 
+const flip = (name, other) => {
+  document.body.classList.remove(other);
+  return document.body.classList.toggle(name);
+};
+
+// Events that a person caused and the bot could answer: what the switch sends again after each save.
+const answerable = (item) => item.kind === "event" && item.event?.replyToken;
+
+let replays = sessionStorage.getItem("replay") === "yes";
+
+function setReplay(value) {
+  replays = value;
+  sessionStorage.setItem("replay", value ? "yes" : "no");
+}
+
+export function replayLast() {
+  const last = replays && model.happened.findLast(answerable);
+  if (last) attempt(() => post(`events/${last.id}/again`));
+}
+
+const worldItems = () => (model.world.live ? [] : worldMenu());
+
 export function showTop(root) {
   setTheme(localStorage.getItem("theme") ?? "");
-  const bot = el("strong", "bot-name");
+  const bot = button("", "link bot-name", () => channelDialog(model.world.channels[0]), { title: "The channel: secret, token, webhook, quota" });
+  const live = el("span", "tag live", "live: this page looks on");
   const generation = button("", "chip", () => tell("inspect", { generation: true }), { title: "The newest generation of the bot's code" });
   const quota = el("span", "quota");
   const clock = button("", "chip clock", () => clockDialog(), { title: "The emulator's clock" });
-  const faults = button("Faults", "chip", () => faultsDialog());
-  const world = button("World", "chip", () => menu(world, worldMenu()), { "aria-haspopup": "menu" });
-  const theme = button("◐", "round", () => menu(theme, THEMES.map(([name, label]) => ({ label, run: () => setTheme(name) }))), { "aria-label": "Light or dark", "aria-haspopup": "menu" });
+  const faults = button("Faults", "chip", () => faultsDialog(), { title: "Failures on demand" });
+  const world = button("World", "chip", () => menu(world, worldItems()), { "aria-haspopup": "menu" });
+  const themes = () => THEMES.map(([name, label]) => ({ label, hint: (document.documentElement.dataset.theme ?? "") === name ? "✓" : "", run: () => setTheme(name) }));
+  const theme = button("◐", "round", () => menu(theme, themes()), { "aria-label": "Light or dark", "aria-haspopup": "menu" });
   const replay = el("input", "");
   replay.type = "checkbox";
   replay.id = "replay";
-  replay.checked = sessionStorage.getItem("replay") === "yes";
-  replay.addEventListener("change", () => sessionStorage.setItem("replay", replay.checked ? "yes" : "no"));
-  const replayLabel = el("label", "check replay", replay, el("span", "", "replay after each save"));
+  replay.checked = replays;
+  replay.addEventListener("change", () => setReplay(replay.checked));
+  const replayLabel = el("label", "check replay acts", replay, el("span", "", "replay after each save"));
   replayLabel.title = "After each save, the last thing you sent is sent again";
-  const inspect = button("What happened", "chip only-narrow", () => document.body.classList.toggle("inspecting"));
-  const list = button("Chats", "chip only-narrow", () => document.body.classList.toggle("listing"));
+  const toggleReplay = () => {
+    setReplay(!replays);
+    replay.checked = replays;
+    note(replays ? "Each save sends your last message again" : "Saves send nothing");
+  };
+  // What has no room in a narrow window.
+  const rest = button("⋯", "round only-narrow", () => menu(rest, [
+    ...(model.world.live ? [] : [{ label: "Replay after each save", hint: replays ? "on" : "off", run: toggleReplay }, { label: "Faults …", hint: activeFaults() || "", run: faultsDialog }, { label: "Clock …", run: clockDialog }, null]),
+    ...worldItems(), ...(model.world.live ? [] : [null]), ...themes(),
+  ]), { "aria-label": "More", "aria-haspopup": "menu" });
+  const inspect = button("What happened", "chip only-overlay", () => flip("inspecting", "listing"));
+  const list = button("☰", "round only-narrow", () => flip("listing", "inspecting"), { "aria-label": "Conversations" });
   const gone = el("span", "gone", "not connected");
-  root.append(el("span", "mark"), el("span", "word", "moonline"), list, bot, generation, gone, el("span", "space"), replayLabel, quota, faults, clock, world, theme, inspect);
+  gone.setAttribute("role", "status");
+  for (const node of [quota, clock, faults, world]) node.classList.add("acts");
+  for (const node of [clock, faults, world, theme, replayLabel, quota]) node.classList.add("only-wide");
+  list.classList.add("acts");
+  root.append(list, el("span", "mark"), el("span", "word only-wide", "moonline"), bot, live, generation, gone, el("span", "space"), replayLabel, quota, faults, clock, world, theme, rest, inspect);
 
+  const activeFaults = () => model.world.faults.filter((f) => !f.over).length;
   const draw = () => {
     const channel = model.world.channels[0];
-    bot.replaceChildren(channel ? button(channel.name, "link", () => channelDialog(channel), { title: "The channel: secret, token, webhook, quota" }) : "");
+    bot.hidden = !channel;
+    bot.textContent = channel?.name ?? "";
+    bot.disabled = model.world.live;
+    live.hidden = !model.world.live;
+    document.body.classList.toggle("live", Boolean(model.world.live));
     quota.textContent = channel?.quota?.type === "limited" ? `${channel.quota.used} of ${channel.quota.value} this month` : "";
-    const active = model.world.faults.length;
+    const active = activeFaults();
     faults.textContent = active ? `Faults (${active})` : "Faults";
     faults.classList.toggle("bad", active > 0);
     const g = model.generation;
@@ -50,23 +93,24 @@ export function showTop(root) {
       generation.classList.toggle("bad", g.what === "refused");
     }
     gone.hidden = model.connected;
+    document.body.classList.toggle("alone", !model.connected);
   };
   const tick = () => {
-    const t = new Date(model.world.clock.mode === "virtual" ? model.world.clock.now : now());
-    clock.textContent = t.toLocaleTimeString();
-    clock.classList.toggle("still", model.world.clock.mode === "virtual");
+    const still = model.world.clock.mode === "virtual";
+    const t = new Date(still ? model.world.clock.now : now());
+    clock.textContent = `${t.toLocaleTimeString()}${still ? " ⏸" : ""}`;
+    clock.title = still ? "The emulator's clock stands still" : "The emulator's clock";
+    clock.classList.toggle("still", still);
+  };
+  const title = () => {
+    const unread = [...model.unread.values()].reduce((a, b) => a + b, 0);
+    document.title = `${unread ? `(${unread}) ` : ""}${model.world.channels[0]?.name ?? "moonline"} · moonline`;
   };
   setInterval(tick, 1000);
-  for (const kind of ["world", "news", "connected"]) on(kind, draw);
+  for (const kind of ["world", "news", "connected", "restart"]) on(kind, draw);
   on("world", tick);
-  on("connected", draw);
+  for (const kind of ["unread", "world"]) on(kind, title);
   draw();
   tick();
-}
-
-// After a save, for the switch above: the newest event that a person caused is sent once more.
-export function replayLast() {
-  if (!document.getElementById("replay")?.checked) return;
-  const last = model.happened.findLast((item) => item.kind === "event" && !item.again);
-  if (last) post(`events/${last.id ?? last.event}/again`).catch(() => {});
+  title();
 }

@@ -1,14 +1,13 @@
 // The world as a whole: snapshots, saving, loading, starting over; and what the channel is.
 
 import { get, patch, post } from "./api.js";
-import { refresh, tell } from "./model.js";
+import { refresh } from "./model.js";
 import { attempt, button, copy, dialog, el, form, note } from "./ui.js";
 
 let snapshot = null;
 
 async function changed(words) {
   await refresh();
-  tell("restart", {});
   note(words);
 }
 
@@ -18,7 +17,7 @@ async function save() {
   link.href = URL.createObjectURL(new Blob([typeof world === "string" ? world : JSON.stringify(world)], { type: "application/json" }));
   link.download = "world.json";
   link.click();
-  URL.revokeObjectURL(link.href);
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
 function load() {
@@ -77,7 +76,7 @@ function settings(channel) {
     { name: "class", label: "Account", value: channel.class, options: [["unverified", "unverified"], ["verified", "verified"], ["premium", "premium"]] },
   ], {
     send: (v) => patch(`channels/${channel.id}`, {
-      webhook: { endpoint: v.endpoint || undefined, active: v.active, redelivery: v.redelivery, escapes: v.escapes },
+      webhook: { endpoint: v.endpoint, active: v.active, redelivery: v.redelivery, escapes: v.escapes },
       quota: v.limit === undefined ? { type: "none" } : { type: "limited", value: v.limit },
       class: v.class,
     }).then(refresh),
