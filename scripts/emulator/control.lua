@@ -9,7 +9,7 @@ local near = require "emulator.near"
 local control = {}
 
 local rows = {}
-for _, file in ipairs{"control_world", "control_chats", "control_say", "control_log", "control_state"} do
+for _, file in ipairs{"control_world", "control_console", "control_chats", "control_say", "control_log", "control_state"} do
   for _, row in ipairs(require("emulator." .. file)) do rows[#rows + 1] = row end
 end
 control.rows = rows

@@ -74,7 +74,8 @@ tap.test("GET /_/ lists every control and every deed with its fields", function(
     "GET /_/calls", "GET /_/calls/:id", "GET /_/events", "GET /_/events/:id", "POST /_/events/:id/redeliver",
     "POST /_/events/:id/again", "GET /_/faults", "POST /_/faults", "DELETE /_/faults", "DELETE /_/faults/:id",
     "GET /_/clock", "POST /_/clock", "POST /_/snapshot", "POST /_/restore", "POST /_/reset", "GET /_/save",
-    "POST /_/load", "GET /_/statistics", "GET /_/tests/:id", "GET /_/"} do
+    "POST /_/load", "GET /_/statistics", "GET /_/tests/:id", "GET /_/", "POST /_/channels/:id/keys",
+    "DELETE /_/channels/:id/keys/:kid", "POST /_/channels/:id/codes", "POST /_/channels/:id/missions"} do
     tap.same({name, seen[name]}, {name, true})
   end
   for _, name in ipairs{"message", "tap", "postback", "follow", "unfollow", "unblock", "join", "leave", "memberJoin",
