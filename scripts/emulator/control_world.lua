@@ -111,7 +111,7 @@ local function overview()
     rooms = list(people.sorted(state.rooms), people.show_gathering),
     chats = some_chats(shown), chatsTotal = #state.chat_list,
     faults = faults_to_come(), feed = feed.last(), serial = worlds.serial(),
-    instance = worlds.instance, live = worlds.live,
+    instance = worlds.instance, live = worlds.live, generation = worlds.generation,
   }
 end
 

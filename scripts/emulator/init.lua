@@ -60,6 +60,7 @@ worlds.live = settings.live == true
 
 host.on_news(function(item)
   records.news(item)
+  if item.what == "generation" or item.what == "refused" then worlds.generation = item end
   feed.put("news", item)
 end)
 

@@ -70,7 +70,8 @@ function send.to_chat(call, chat, way)
     sent[i] = {id = id, quoteToken = QUOTABLE[message.type] and ids.quote_token(id) or nil}
     if chat then
       local entry = {id = id, time = now, from = call.channel.bot, message = message, request = call.request_id,
-        via = way, silent = call.body.notificationDisabled or nil}
+        via = way, silent = call.body.notificationDisabled or nil,
+        quotes = message.quoteToken and ids.quoted(message.quoteToken) or nil}
       entry.place = world.add(chat, entry)
       feed.put("message", {chat = chat.key, channel = call.channel.id, from = "bot", entry = entry})
     end

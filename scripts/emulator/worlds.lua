@@ -21,6 +21,7 @@ local snapshots, order, counter = {}, {}, 0
 -- worlds.instance: another text each time the emulator starts, so that a page which finds it again knows whether the
 -- numbers it has are still those. worlds.live: the bot talks to LINE itself, and the page only looks on.
 worlds.instance = crypto.uuid()
+-- worlds.generation: what was told last of the bot's newest code, an item of on_news.
 worlds.live = false
 
 -- worlds.serial(): grows with each replacement; whoever keeps something made of the state compares it.

@@ -104,13 +104,14 @@ export async function shoot(page, name, options = {}) {
 
 const READY = { page: /^moonline: page on (http:\/\/\S+)/m, bot: /^moonline: bot .*generation 1/m };
 
-// Starts `moonline dev` with a copy of an example ("echo.lua") or with the Lua text given, and waits until it is ready.
+// Starts `moonline dev` with a copy of an example ("echo.lua"), of a bot of ours ("bots/page.lua"), or the Lua text given, and waits until it is ready.
 // {address, file, save(text), get(path), post(path, body), output(), stop(), restart()}: the bot's file is a copy; save
 // writes it as editors do. more: further arguments; port: where the page answers, of the system's choice unless given.
 export async function dev(bot, { port = 0, more = [], world } = {}) {
   const folder = await mkdtemp(path.join(tmpdir(), "moonline-page-"));
   const file = path.join(folder, "bot.lua");
-  if (/^[\w-]+\.lua$/.test(bot)) await cp(path.join(ROOT, "examples", bot), file);
+  if (/^bots\/[\w-]+\.lua$/.test(bot)) await cp(path.join(HERE, bot), file);
+  else if (/^[\w-]+\.lua$/.test(bot)) await cp(path.join(ROOT, "examples", bot), file);
   else await writeFile(file, bot);
   if (world) {
     await writeFile(path.join(folder, "world.lua"), world);
@@ -174,6 +175,7 @@ export async function dev(bot, { port = 0, more = [], world } = {}) {
 // the console, and dialogs of the browser's. options: of the context, as Playwright has them.
 export async function visit(browser, address, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: ["clipboard-read", "clipboard-write"], ...options });
+  context.setDefaultTimeout(8000);
   const page = await context.newPage();
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
@@ -188,4 +190,39 @@ export async function visit(browser, address, options = {}) {
   await page.goto(address);
   await page.waitForSelector("body[data-ready]");
   return { page, context, errors, close: () => context.close() };
+}
+
+// What a person does in one conversation of the page.
+export function pane(page, key) {
+  const node = page.locator(`.pane[data-chat="${key}"]`);
+  const input = node.getByRole("textbox", { name: "Message" });
+  const entry = (text) => node.locator(".entry").filter({ has: page.getByText(text, { exact: true }) }).last();
+  return {
+    node,
+    input,
+    say: async (text) => {
+      await input.fill(text);
+      await input.press("Enter");
+    },
+    // Waits until the newest message that the bot has sent says this.
+    bot: (text) =>
+      page.waitForFunction(
+        ([chat, wanted]) => {
+          const all = document.querySelectorAll(`.pane[data-chat="${chat}"] .entry.bot .d-words`);
+          return all.length > 0 && all[all.length - 1].textContent === wanted;
+        },
+        [key, text],
+        { timeout: 8000 },
+      ),
+    more: async (text, item) => {
+      await entry(text).hover();
+      await entry(text).getByRole("button", { name: "More about this message" }).click();
+      await page.getByRole("menuitem", { name: item }).click();
+    },
+    menu: async (item) => {
+      await node.locator(".pane-head").getByRole("button", { name: /^What .* can do$/ }).click();
+      await page.getByRole("menuitem", { name: item }).click();
+    },
+    atEnd: () => node.locator(".history").evaluate((h) => h.scrollHeight - h.scrollTop - h.clientHeight < 3),
+  };
 }

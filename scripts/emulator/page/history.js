@@ -13,6 +13,14 @@ const MOST = 250;     // entries in the document
 const NEAR = 300;     // px from an edge at which more is asked for
 const TOGETHER = 60e3; // ms within which messages of one sender stand below one name
 
+// When a hand or a key last moved something; what scrolls without them is layout.
+let moved = 0;
+const byHand = (event) => {
+  if (event.type !== "keydown" || event.key === "Tab" || event.target.tagName !== "TEXTAREA") moved = performance.now();
+};
+for (const type of ["wheel", "touchmove", "pointerdown", "keydown"]) document.addEventListener(type, byHand, { capture: true, passive: true });
+const HAND = 400; // ms that a movement goes on after it
+
 const VIA = { push: "push", multicast: "multicast", broadcast: "broadcast", narrowcast: "narrowcast" };
 
 export function makeHistory(chat, actorOf, onAction) {
@@ -38,8 +46,11 @@ export function makeHistory(chat, actorOf, onAction) {
 
   // ---- one entry ----
 
+  // The bot quotes by a token; the emulator says what that stands for.
+  const quotesOf = (entry) => entry.message?.quotedMessageId ?? entry.quotes;
+
   function context(entry) {
-    const quotes = entry.message?.quotedMessageId;
+    const quotes = quotesOf(entry);
     const original = quotes && entries.find((e) => e.id === quotes);
     return {
       own: entry.from === actorOf(),
@@ -72,7 +83,7 @@ export function makeHistory(chat, actorOf, onAction) {
     facts.append(...state(entry).map((w) => el("span", "", w)), el("time", "", time(entry.time)));
     const dots = button("⋮", "dots", () => menu(dots, messageMenu(chat, entry, actorOf(), { quote })), { "aria-label": "More about this message", "aria-haspopup": "menu", tabindex: -1 });
     const body = entry.unsent ? el("p", "unsent", own ? "You unsent a message." : `${nameOf(entry.from)} unsent a message.`)
-      : drawMessage(entry.message, context(entry));
+      : drawMessage(entry.quotes ? { ...entry.message, quotedMessageId: entry.quotes } : entry.message, context(entry));
     if (!own) row.append(avatar(name, sender?.iconUrl ?? user(entry.from)?.picture, entry.from));
     row.append(el("div", "entry-body", own ? null : el("span", "entry-name", name), el("div", "entry-line", body, el("div", "entry-side", dots, facts))));
     return row;
@@ -188,6 +199,10 @@ export function makeHistory(chat, actorOf, onAction) {
 
   node.addEventListener("scroll", () => {
     const left = node.scrollHeight - node.scrollTop - node.clientHeight;
+    if (pinned && left > 1 && performance.now() - moved > HAND) {
+      toBottom();
+      return;
+    }
     pin(left < 40 && !newer);
     if (node.scrollTop < NEAR) loadOlder();
     else if (left < NEAR) loadNewer();

@@ -26,7 +26,7 @@ const ROWS = {
   },
   call: (item) => ({
     dot: isFine(item.status) ? "good" : "bad",
-    what: [el("span", "arrow", "→ "), item.operation ?? item.request?.path ?? "call", item.cost ? el("small", "", ` costs ${item.cost}`) : null],
+    what: [el("span", "arrow", "→ "), item.operation ?? item.path ?? "call", item.cost ? el("small", "", ` costs ${item.cost}`) : null],
     said: isFine(item.status) ? "" : (item.failure ?? (item.status ? "refused" : "broken off")),
     words: `${item.status ?? "cut"} · ${took(item.ms)}`, time: item.time,
   }),
@@ -49,7 +49,7 @@ const chooseOf = (item) => (item.kind === "call" ? { request: item.id } : item.k
 
 function haystack(item) {
   const event = item.event && typeof item.event === "object" ? item.event : {};
-  return [item.id, item.operation, item.status, item.kind === "event" ? kindOf(event) : "", saidOf(event), fromOf(event), event.source?.groupId, item.request?.body, item.error, item.selector]
+  return [item.id, item.operation, item.status, item.kind === "event" ? kindOf(event) : "", saidOf(event), fromOf(event), event.source?.groupId, item.path, item.error, item.selector]
     .filter(Boolean).join("\n").toLowerCase();
 }
 

@@ -175,6 +175,7 @@ const BEFORE = 300; // items of before that the inspector begins with
 export async function start() {
   await refresh();
   let known = model.world.feed ?? 0;
+  model.generation = model.world.generation ?? null;
   const behind = () => Math.max(0, known - BEFORE);
   follow(behind(), (item) => {
     item.old = item.seq <= known;
@@ -194,7 +195,7 @@ export async function start() {
     model.deliveries.clear();
     model.handled.clear();
     model.unread.clear();
-    model.generation = null;
+    model.generation = model.world.generation ?? null;
     tell("restart", {});
     tell("replaced", {});
     return behind();

@@ -5,7 +5,7 @@ import { makeComposer } from "./composer.js";
 import { askDateTime, drawQuickReply } from "./draw/index.js";
 import { makeHistory } from "./history.js";
 import { channelOf, isBot, membersOf, model, nameOf, on, placeOf, readAll, titleOf, user } from "./model.js";
-import { personMenu } from "./person.js";
+import { linkDialog, personMenu } from "./person.js";
 import { makeRichMenu } from "./richmenu.js";
 import { attempt, avatar, button, copy, el, menu, note } from "./ui.js";
 
@@ -42,6 +42,11 @@ export function makePane(chat, onClose) {
   };
 
   function leave(uri) {
+    const dialog = /^https:\/\/access\.line\.me\/dialog\/bot\/accountLink\?(.*)$/.exec(uri ?? "");
+    if (dialog && chat.type === "user") {
+      linkDialog(chat, actor, Object.fromEntries(new URLSearchParams(dialog[1])));
+      return;
+    }
     if (/^https?:/i.test(uri ?? "")) open(uri, "_blank", "noopener,noreferrer");
     else note(`A phone would open ${uri}`);
   }

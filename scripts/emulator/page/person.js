@@ -38,10 +38,11 @@ function editPlace(chat) {
   ], { send: (v) => patch(`${chat.type}s/${chat.id}`, v).then(refresh) });
 }
 
-function link(chat, as) {
+// LINE's dialog, at which the account link of a bot's site ends.
+export function linkDialog(chat, as, { linkToken = "", nonce = "" } = {}) {
   return form("The account link dialog", [
-    { name: "linkToken", label: "linkToken", required: true },
-    { name: "nonce", label: "nonce", required: true, hint: "As the page of the bot's site passes them on" },
+    { name: "linkToken", label: "linkToken", required: true, value: linkToken },
+    { name: "nonce", label: "nonce", required: true, value: nonce, hint: "As the page of the bot's site passes them on" },
   ], { submit: "Agree", send: (v) => act(as, chat, "accountLink", v) });
 }
 
@@ -74,7 +75,7 @@ export function personMenu(chat, as) {
     if (chat.friend === "blocked") items.push({ label: "Unblock the bot", hint: "follow, isUnblocked", run: yes(chat, as, "unblock") });
     else if (chat.friend === "friend") items.push({ label: "Block the bot", hint: "unfollow", bad: true, run: yes(chat, as, "unfollow") });
     if (chat.friend === "none") items.push({ label: "Add the bot as a friend", hint: "follow", run: yes(chat, as, "follow") });
-    items.push({ label: "Link accounts …", hint: "accountLink", run: () => link(chat, as) }, { label: "Membership …", hint: "membership", run: () => membership(chat, as) });
+    items.push({ label: "Link accounts …", hint: "accountLink", run: () => linkDialog(chat, as) }, { label: "Membership …", hint: "membership", run: () => membership(chat, as) });
     items.push({ label: "Edit this person …", run: () => editPerson(chat.id) });
   } else {
     const inside = placeOf(chat)?.channel;

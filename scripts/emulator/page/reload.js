@@ -59,7 +59,7 @@ const TOLD = {
     note(`generation ${item.number}, ${took(item.ms)}`);
     replayLast();
   },
-  refused, // an old one that was mended is closed by the generation behind it
+  refused: (item) => !item.old && refused(item),
   blamed: (item) => !item.old && showFailure(item),
   handled: (item) => {
     if (item.error && !item.old && !panel) showFailure(item);
@@ -69,4 +69,5 @@ const TOLD = {
 export function watchReload() {
   on("news", (item) => TOLD[item.what]?.(item));
   on("restart", () => closePanel());
+  if (model.generation?.what === "refused") refused(model.generation);
 }

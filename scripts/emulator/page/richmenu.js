@@ -53,6 +53,9 @@ export function makeRichMenu(onAction) {
       const first = !shown;
       const hadFocus = body.contains(document.activeElement);
       const drawn = await put(found);
+      // All of it is seen, in a low window, too.
+      const { width = 2500, height = 1686 } = found.menu.size ?? {};
+      body.style.setProperty("max-width", `${Math.min(620, Math.round(innerHeight * 0.42 * width / height))}px`);
       if (mine !== asked) return;
       shown = { id, menu: found.menu };
       body.replaceChildren(drawn);
