@@ -123,8 +123,7 @@ export async function dev(bot, { port = 0, more = [], world } = {}) {
     new Promise((resolve, reject) => {
       out = "";
       const args = ["dev", file, "--page", `127.0.0.1:${at}`, "--listen", "127.0.0.1:0", ...more];
-      // The page's files are read from the tree: what is tested is what stands there.
-      args.push("--scripts-dir", path.join(ROOT, "scripts"));
+      if (process.env.SCRIPTS_DIR) args.push("--scripts-dir", process.env.SCRIPTS_DIR); // while one writes the page
       one.child = spawn(path.join(BUILD, "moonline"), args, { stdio: ["ignore", "pipe", "pipe"] });
       const late = setTimeout(() => reject(new Error(`moonline dev is not ready:\n${out}`)), 20000);
       const hear = (bytes) => {

@@ -377,7 +377,7 @@ test("light and dark, 360 and 1700 pixels: nothing is cut off, everything is rea
   await page.locator(`[data-chat="${LUNCH}"].chat`).click();
   await page.locator(".pane-title").getByText("Lunch").waitFor();
   await page.getByRole("button", { name: "What happened", exact: true }).first().click();
-  await page.locator(".happening").first().click();
+  await page.locator(".happening").filter({ hasText: "message.text" }).first().click();
   await page.getByRole("button", { name: "Send again" }).waitFor();
   await shoot(page, "shell-narrow-inspector");
   await page.keyboard.press("Escape");

@@ -39,7 +39,7 @@ function parsed(text) {
 function tokenWords(token) {
   if (!token || token.state === "none") return "none: this event cannot be replied to";
   if (token.state === "used") return `used by call ${(token.usedBy ?? "").slice(0, 8)}…`;
-  const left = Math.ceil((token.expires - now()) / 1000);
+  const left = Math.min(60, Math.ceil((token.expires - now()) / 1000));
   return left > 0 ? `fresh, ${left} s left` : "expired";
 }
 

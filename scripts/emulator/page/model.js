@@ -160,7 +160,10 @@ const KINDS = {
   message: onMessage,
   change: onChange,
   event: keep,
-  call: keep,
+  call: (item) => {
+    keep(item);
+    if (item.cost && !item.old) refreshSoon(); // what is left of the quota
+  },
   news: onNews,
   delivery: (item) => model.deliveries.set(item.event, item),
   world: onWorld,

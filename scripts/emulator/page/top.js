@@ -65,7 +65,8 @@ export function showTop(root) {
     ...(model.world.live ? [] : [{ label: "Replay after each save", hint: replays ? "on" : "off", run: toggleReplay }, { label: "Faults …", hint: activeFaults() || "", run: faultsDialog }, { label: "Clock …", run: clockDialog }, null]),
     ...worldItems(), ...(model.world.live ? [] : [null]), ...themes(),
   ]), { "aria-label": "More", "aria-haspopup": "menu" });
-  const inspect = button("What happened", "chip only-overlay", () => flip("inspecting", "listing"));
+  const inspect = button("", "chip only-overlay", () => flip("inspecting", "listing"), { "aria-label": "What happened" });
+  inspect.append(el("span", "only-wide", "What happened"), el("span", "only-narrow", "Log"));
   const list = button("☰", "round only-narrow", () => flip("listing", "inspecting"), { "aria-label": "Conversations" });
   const gone = el("span", "gone", "not connected");
   gone.setAttribute("role", "status");
@@ -89,7 +90,7 @@ export function showTop(root) {
     const g = model.generation;
     generation.hidden = !g;
     if (g) {
-      generation.textContent = g.what === "refused" ? `generation ${g.number} does not load` : `generation ${g.number}, ${took(g.ms)}`;
+      generation.replaceChildren(el("span", "only-wide", "generation "), el("span", "only-narrow", "gen. "), g.what === "refused" ? `${g.number} does not load` : `${g.number}, ${took(g.ms)}`);
       generation.classList.toggle("bad", g.what === "refused");
     }
     gone.hidden = model.connected;
