@@ -56,7 +56,9 @@ end
 
 local function attach(given, params)
   local channel, account = channel_of(params.id), channel_of(given.account)
-  if not channel.module then refuse("%s is no module channel: PATCH /_/channels/%s {\"module\": true}", channel.name, channel.id) end
+  if not channel.module then
+    refuse("%s is no module channel: PATCH /_/channels/%s {\"module\": true}", channel.name, channel.id)
+  end
   return {code = require("emulator.operations.module").issue_code(channel, account, given.redirectUri, given.scopes,
     given.codeChallenge)}
 end

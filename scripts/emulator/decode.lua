@@ -148,9 +148,8 @@ function decode.body(row, request)
     body = decode_multipart(request.body or "", whole)
   elseif row.body == "bytes" then
     for _, field in ipairs(row.fields) do
-      if field.type == "file" and field.words and not ("|" .. field.words .. "|"):find("|" .. (kind or "") .. "|", 1, true) then
-        unsupported(kind)
-      end
+      local words = field.type == "file" and field.words
+      if words and not ("|" .. words .. "|"):find("|" .. (kind or "") .. "|", 1, true) then unsupported(kind) end
     end
     body = request.body or ""
   end

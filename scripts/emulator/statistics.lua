@@ -35,6 +35,8 @@ function statistics.judge(ok, answer)
   local row = FAILURES[kind] or OTHER
   local said = type(answer) == "table" and answer.message or tostring(answer)
   if kind == "timeout" then said = "no answer within 2 seconds" end
+  -- It connected, took the request and hung up: the client says then that the request may have been carried out.
+  if kind == "connect" and said:find("carried out", 1, true) then row = FAILURES.protocol end
   return {ok = false, reason = row[1], detail = row[2], error = said}
 end
 

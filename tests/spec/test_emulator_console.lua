@@ -28,8 +28,8 @@ tap.test("keys of assertions, as the console takes them", function()
   end
   local kid = ok(deeds.control("POST", path, {body = {key = good}, params = {id = id}})).kid
   tap.same(world.state.channels[id].keys[kid], {kty = "RSA", n = good.n, e = good.e})
-  for _, case in ipairs{{"kty", "EC", "key.kty"}, {"alg", "ES256", "key.alg"}, {"d", "x", "private"}, {"kid", "1", "key.kid"},
-    {"n", "AQAB", "2048"}, {"n", nil, "2048"}, {"e", nil, "key.e"}, {"use", "enc", "key.use"},
+  for _, case in ipairs{{"kty", "EC", "key.kty"}, {"alg", "ES256", "key.alg"}, {"d", "x", "private"},
+    {"kid", "1", "key.kid"}, {"n", "AQAB", "2048"}, {"n", nil, "2048"}, {"e", nil, "key.e"}, {"use", "enc", "key.use"},
     {"key_ops", {"verify"}, "one of"}} do
     refused(400, case[3], "POST", path, with(case[1], case[2]))
   end
