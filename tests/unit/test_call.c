@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bindings/budget.h"
+#include "bindings/trace_news.h"
 #include "bindings/call.h"
 #include "bindings/json.h"
 #include "bindings/line_core.h"
@@ -109,6 +110,9 @@ void worker_count_call(unsigned operation, int status, int64_t ns)
     fake.row = operation;
     fake.counted[fake.counted_n++ % 8] = status;
 }
+void trace_call(const struct api_call *c) { (void)c; }
+void trace_where_of(lua_State *L, char *ret, size_t n) { (void)L, (void)ret, (void)n; }
+int trace_handler(lua_State *L) { (void)L; return 0; }
 void budget_out_of_memory(lua_State *L) { (void)L, broke = true; }
 void budget_check(lua_State *L) { if (broke) luaL_error(L, "out of memory"); }
 struct task *task_current(void) { return (struct task *)&worker; }
