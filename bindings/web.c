@@ -195,12 +195,20 @@ static void answer_message(struct web_request *r, unsigned status, struct str me
 
 /* ---- streams ---- */
 
-static void end_waiting(struct web_request *r)
+/* Nobody takes any more of it. cleanly: the client is told that this was all. Whoever waits to write is told; the
+ * function that waits elsewhere has nothing left to wait for. */
+static void stop_stream(struct web_request *r, bool cleanly)
 {
     struct task *t = r->task;
-    wake_writers(r);
-    event_limited(r->event);
-    if (t && t->state == TASK_WAITING) task_kill(t, "ended with its stream"); /* r may be gone */
+    r->gone = true;
+    if (r->event) event_limited(r->event);
+    if (cleanly) {
+        send_data(r, (struct str){"", 0}, true);
+        ended(r);
+    } else {
+        cut(r);
+    }
+    if (t && t->state == TASK_WAITING) task_kill(t, "ended with its stream");
 }
 
 void web_stream(struct web_request *r, unsigned status, struct str headers)
@@ -447,9 +455,7 @@ static void client_left(uint64_t id)
     if (!r) return;
     r->gone = true;
     if (r->streaming) {
-        struct event *e = r->event;
-        cut(r); /* r stays while it has tasks */
-        if (e) end_waiting(r);
+        stop_stream(r, false);
     } else if (!r->event || r->left) {
         cut(r); /* its body never came whole, or its answer goes nowhere */
     }
@@ -476,11 +482,7 @@ void web_leave(void)
             r = r->next;
             continue;
         }
-        struct event *e = r->event;
-        r->gone = true;
-        send_data(r, (struct str){"", 0}, true);
-        ended(r);
-        if (e) end_waiting(r);
+        stop_stream(r, true);
         r = web.all; /* the list may have changed anywhere */
     }
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -38,6 +39,17 @@ struct web_call {
 
 static const struct http_field retry_after[] = {{"Retry-After", "1"}};
 
+/* A flood of requests must not become a flood of log lines. */
+static void log_refusal(const struct web_call *c, int status, const char *why)
+{
+    static int64_t last;
+    int64_t now = clock_ns();
+    if (last && now - last < NS_PER_S) return;
+    last = now;
+    LOG(WARN, "request refused", F_STR("bot", c->bot->name), F_INT("status", status), F_STR("reason", why),
+        F_VIEW("client", http_client(c->request)));
+}
+
 static void refuse(struct http_request *r, int status, const char *message)
 {
     char body[128];
@@ -57,17 +69,22 @@ static void enlist(struct web_call *c, struct slot *s)
     map_put(&c->host->web, c->id, c);
 }
 
-/* The worker has ended it, or is gone. */
-static void unlist(struct web_call *c)
+/* The worker has no part in it any more. */
+static void let_go(struct web_call *c)
 {
-    struct slot *s = c->slot;
+    c->slot = NULL;
+    map_take(&c->host->web, c->id);
+    if (!c->request) free(c);
+}
+
+/* It has ended it. */
+static void unlist(struct web_call *c, struct slot *s)
+{
     if (c->prev) c->prev->next = c->next;
     else s->web = c->next;
     if (c->next) c->next->prev = c->prev;
     s->web_n--;
-    c->slot = NULL;
-    map_take(&c->host->web, c->id);
-    if (!c->request) free(c);
+    let_go(c);
 }
 
 /* The ready worker with the fewest requests, one after the other while they are even. */
@@ -164,6 +181,7 @@ int web_begin(struct host *h, struct bot *b, struct http_request *r, size_t base
     size_t most = (size_t)b->options->web_body;
     http_limit_body(r, most + LIMIT_REQUEST_MEMORY); /* by a read more: beyond the limit it is us who answers */
     if (length.p && strtoull(length.p, NULL, 10) > most) {
+        log_refusal(c, 413, "the body is too long (--web-body)");
         refuse(r, 413, "Content Too Large");
         return 413;
     }
@@ -175,8 +193,13 @@ void web_data(struct http_request *r, size_t n)
     struct web_call *c = http_user(r);
     c->held += n;
     c->host->web_held += n;
-    if (http_body(r).n > (size_t)c->bot->options->web_body) refuse(r, 413, "Content Too Large");
-    else if (c->host->web_held > HELD_MOST) refuse(r, 503, "Service Unavailable");
+    if (http_body(r).n > (size_t)c->bot->options->web_body) {
+        log_refusal(c, 413, "the body is too long (--web-body)");
+        refuse(r, 413, "Content Too Large");
+    } else if (c->host->web_held > HELD_MOST) {
+        log_refusal(c, 503, "the bodies of all requests together have more than 256 MiB");
+        refuse(r, 503, "Service Unavailable");
+    }
 }
 
 void web_complete(struct http_request *r)
@@ -186,7 +209,10 @@ void web_complete(struct http_request *r)
     if (!c->host->stopping && b->current && !b->current->web_routes) return refuse(r, 404, "Not Found");
     struct slot *s = c->host->stopping || !b->current ? NULL : choose(b);
     c->id = ++c->host->web_last;
-    if (!s || send_request(c, s)) return refuse(r, 503, "Service Unavailable");
+    if (!s || send_request(c, s)) {
+        log_refusal(c, 503, "no worker takes it: each is starting, or has as many as it may (--web-parallel)");
+        return refuse(r, 503, "Service Unavailable");
+    }
     enlist(c, s);
     send_body(c);
 }
@@ -213,15 +239,15 @@ void web_taken(struct http_request *r, size_t n)
 }
 
 /* ---- answers out ---- */
-static void log_answer(const struct web_call *c, const char *message, const char *why)
+static void log_answer(const struct web_call *c, const struct slot *s, const char *message, const char *why)
 {
     struct str path = http_path(c->request), method = http_method(c->request);
     auto_free char *line = mem_printf(STR_FMT " " STR_FMT, STR_ARG(method), STR_ARG(path));
-    LOG(ERROR, message, F_STR("bot", c->bot->name), F_INT("generation", c->slot->generation->number), F_STR("request", line),
+    LOG(ERROR, message, F_STR("bot", c->bot->name), F_INT("generation", s->generation->number), F_STR("request", line),
         F_STR("reason", why));
 }
 
-static void answer(struct web_call *c, const struct wire_web_answer *a)
+static void answer(struct web_call *c, const struct slot *s, const struct wire_web_answer *a)
 {
     struct http_request *r = c->request;
     struct http_field fields[FIELDS_MOST];
@@ -231,7 +257,7 @@ static void answer(struct web_call *c, const struct wire_web_answer *a)
     if (!r) return;
     while (n < FIELDS_MOST && web_next_header(&list, &fields[n].name, &fields[n].value)) n++;
     if (c->heads_n + a->headers.n > HEADS_MOST) {
-        log_answer(c, "answer not sent", "the headers of the request and of its answer are longer than 14 KiB together");
+        log_answer(c, s, "answer not sent", "the headers of the request and of its answer are longer than 14 KiB together");
         return refuse(r, 500, "Internal Server Error");
     }
     bool head_only = str_is(http_method(r), "HEAD") && !a->sized && a->status != 204 && a->status != 304; /* of a stream */
@@ -260,44 +286,62 @@ static void cut(struct web_call *c)
     else refuse(c->request, 502, "Bad Gateway");
 }
 
-bool web_frame(struct slot *s, enum wire_type type, struct str payload)
+static struct web_call *call_of(const struct slot *s, uint64_t id)
+{
+    struct web_call *c = map_get(&s->generation->bot->host->web, id);
+    return c && c->slot == s ? c : NULL;
+}
+
+static bool answer_frame(struct slot *s, struct str payload)
 {
     struct wire_web_answer a;
-    struct wire_web_piece p;
-    struct host *h = s->generation->bot->host;
-    uint64_t id, n;
-    bool last = true;
-    if (type == WIRE_WEB_ANSWER) {
-        if (wire_read_web_answer(payload, &a)) return false;
-        id = a.id, last = a.last;
-    } else if (type == WIRE_WEB_DATA) {
-        if (wire_read_web_piece(payload, &p)) return false;
-        id = p.id, last = p.last;
-    } else if (wire_read_web_note(payload, &id, &n)) {
-        return false;
-    }
-    struct web_call *c = map_get(&h->web, id);
-    if (!c || c->slot != s) return false;
-    if (type == WIRE_WEB_ANSWER) {
-        if (c->answered) return false;
-        answer(c, &a);
-    } else if (type == WIRE_WEB_CUT) {
-        cut(c);
-    } else if (!more(c, &p)) {
-        return false;
-    }
-    if (last) unlist(c);
+    if (wire_read_web_answer(payload, &a)) return false;
+    struct web_call *c = call_of(s, a.id);
+    if (!c || c->answered) return false;
+    answer(c, s, &a);
+    if (a.last) unlist(c, s);
     return true;
+}
+
+static bool data_frame(struct slot *s, struct str payload)
+{
+    struct wire_web_piece p;
+    if (wire_read_web_piece(payload, &p)) return false;
+    struct web_call *c = call_of(s, p.id);
+    if (!c || !more(c, &p)) return false;
+    if (p.last) unlist(c, s);
+    return true;
+}
+
+static bool cut_frame(struct slot *s, struct str payload)
+{
+    uint64_t id, n;
+    if (wire_read_web_note(payload, &id, &n)) return false;
+    struct web_call *c = call_of(s, id);
+    if (!c) return false;
+    cut(c);
+    unlist(c, s);
+    return true;
+}
+
+bool web_frame(struct slot *s, enum wire_type type, struct str payload)
+{
+    return type == WIRE_WEB_ANSWER ? answer_frame(s, payload)
+           : type == WIRE_WEB_DATA ? data_frame(s, payload)
+                                   : cut_frame(s, payload);
 }
 
 void web_slot_lost(struct slot *s, const struct worker_end *end)
 {
-    while (s->web) {
-        struct web_call *c = s->web;
-        if (c->request && end->blame == (PAGE_WEB | c->id)) log_answer(c, "a web handler took its worker down", end->why);
+    struct web_call *next;
+    for (struct web_call *c = s->web; c; c = next) {
+        next = c->next;
+        if (c->request && end->blame == (PAGE_WEB | c->id)) log_answer(c, s, "a web handler took its worker down", end->why);
         cut(c);
-        unlist(c);
+        let_go(c);
     }
+    s->web = NULL;
+    s->web_n = 0;
 }
 
 /* ---- a listener of one bot ---- */
