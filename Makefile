@@ -79,7 +79,7 @@ SRC      := $(wildcard runtime/*/*.c bindings/*.c)
 # scripts/types is for editors: nothing runs it.
 SCRIPTS  := $(filter-out scripts/types/%,$(sort $(wildcard scripts/*.lua scripts/*/*.lua scripts/*/*/*.lua)))
 # What the binary carries besides: the emulator's page.
-PAGES    := $(sort $(foreach e,html css js svg png json txt,$(wildcard scripts/emulator/page/*.$e scripts/emulator/page/*/*.$e)))
+PAGES    := $(sort $(foreach e,html css js svg png json txt,$(foreach d,*. */*. */*/*.,$(wildcard scripts/emulator/page/$d$e))))
 UNITS    := $(wildcard tests/unit/test_*.c)
 UNIT_PY  := $(wildcard tests/unit/test_*.py)
 TORTURES := $(wildcard tests/unit/torture_*.c)
