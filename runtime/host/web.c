@@ -146,7 +146,9 @@ static int send_request(struct web_call *c, struct slot *s)
     struct str body = http_body(r), path = http_path(r), query = http_query_string(r);
     struct buf headers = BUF(LIMIT_REQUEST_MEMORY * 2);
     http_each_header(r, put_header, &headers);
-    c->body_sent = body.n < WEB_PIECE ? body.n : WEB_PIECE;
+    /* To a worker that is behind only the head goes, so that many uploads at once leave the wire to events. */
+    size_t first = wire_backlog(worker_process_wire(s->process)) < WIRE_BUSY ? WEB_PIECE : 0;
+    c->body_sent = body.n < first ? body.n : first;
     struct wire_web_request w = {
         .id = c->id, .body_n = body.n, .secure = http_secure(r), .method = http_method(r), .client = http_client(r),
         .target = {path.p + c->base_n, path.n - c->base_n + (query.p ? query.n + 1 : 0)}, /* side by side, with the '?' */

@@ -63,7 +63,8 @@ function request:cookie(name) end
 local stream = {}
 
 ---Sends bytes. Waits while the client reads more slowly than is written. Returns true; false once nobody takes any
----more, because the client left or a newer generation serves.
+---more, because the client left or a newer generation serves. Where the function that streams waits for something
+---else at that moment, in line.sleep say, it is ended; its <close> variables still run.
 ---@param bytes string
 ---@return boolean
 function stream:write(bytes) end

@@ -33,7 +33,8 @@ end
 
 -- stream:write(bytes)
 -- Sends bytes. Waits while the client reads more slowly than is written. Returns true; false once nobody takes any
--- more, because the client left or a newer generation serves.
+-- more, because the client left or a newer generation serves. Where the function that streams waits for something else
+-- at that moment, in line.sleep say, it is ended; its <close> variables still run.
 function methods:write(bytes)
   if type(bytes) ~= "string" then errors.misuse("stream:write: takes a string, not a %s", type(bytes)) end
   begin(self, "text/plain; charset=utf-8")

@@ -346,6 +346,18 @@ class Limits(Base):
         first.close()
         self.echoes("fine")
 
+    def test_many_uploads_to_a_worker_that_is_behind(self):
+        server = self.web("""
+            web.post("/", function(r) return tostring(#r.body) end)
+            web.get("/spin", function() local t = os.clock() while os.clock() - t < 0.3 do end return "x" end)
+        """, ["--web-parallel", "1000"])
+        spinning = self.stream("/spin")
+        uploads = [self.stream("/", method="POST", body=b"x" * 300000) for _ in range(60)]
+        self.echoes("in between")
+        self.assertEqual({upload.read().body for upload in uploads}, {b"300000"})
+        self.assertEqual(spinning.read().status, 200)
+        self.assertEqual(server.metric("moonline_worker_restarts_total"), 0)
+
     def test_connections_that_end_inside_a_body(self):
         server = self.web('web.post("/", function(r) return tostring(#r.body) end)', ["--read-timeout", "300ms"])
         for n in 0, 10, 200000:
