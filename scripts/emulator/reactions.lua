@@ -54,7 +54,9 @@ local function links_of(messages)
     local found, known = {}, {}
     collect(message, found)
     if message.type == "text" or message.type == "textV2" then
-      for url in tostring(message.text):gmatch("https?://[^%s<>\"]+") do found[#found + 1] = url end
+      for url in tostring(message.text):gmatch("https?://[^%s<>\"]+") do
+        found[#found + 1] = url:match("^(.-)[.,;:!?'%)]*$") -- what ends the sentence is no part of it
+      end
     end
     table.sort(found)
     for _, url in ipairs(found) do

@@ -161,6 +161,7 @@
 ---@field clickUrl? string
 ---@field isIfaAudience? boolean
 ---@field permission? "READ"|"READ_WRITE"
+---@field expireTimestamp? integer
 ---@field createRoute? "OA_MANAGER"|"MESSAGING_API"|"POINT_AD"|"AD_MANAGER"
 
 ---An upload into an audience.
