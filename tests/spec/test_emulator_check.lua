@@ -4,6 +4,7 @@
 package.path = "tests/spec/?.lua;" .. package.path
 local tap = require "tap"
 local kit = require "emulator_kit"
+local specimens = require "emulator_specimens"
 local check = require "emulator.check"
 local walk = require "emulator.check_walk"
 local errors = require "emulator.errors"
@@ -14,45 +15,6 @@ local json = kit.json
 kit.world()
 
 -- ---- specimens ----
-
-local function read(path)
-  local file <close> = assert(io.open(path))
-  return file:read("a")
-end
-
--- The C strings of a text, put together.
-local function unquote(s)
-  return (s:gsub("\\(.)", {n = "\n", ['"'] = '"', ["\\"] = "\\"}))
-end
-
--- The names that the specimens use: the strings of `prelude` in tests/unit/test_check.c.
-local function names()
-  local source = read("tests/unit/test_check.c"):match("prelude%[%] =(.-);\n\n")
-  local lines = {}
-  for s in source:gmatch('"(.-)"\n') do lines[#lines + 1] = unquote(s) end
-  lines[#lines + 1] = unquote(source:match('"([^\n]*)"%s*$'))
-  local env = setmetatable({json = json}, {__index = _G})
-  assert(load(table.concat(lines), "prelude", "t", env))()
-  return env
-end
-
-local env = names()
-
--- Each ROW of a file: kind, value as the platform reads it, the expression. section: only below that heading, or, with
--- "not " before it, everywhere else.
-local function specimens(path)
-  local rows, section = {}, ""
-  for line in read(path):gmatch("[^\n]+") do
-    section = line:match("^/%* %-%-%-%- (.-) %-%-%-%- %*/") or section
-    local kind, expression = line:match('^ROW%("(.-)", "(.-[^\\])"[,)]')
-    if kind then
-      local text = unquote(expression)
-      local value = assert(load("return " .. text, text, "t", env))()
-      rows[#rows + 1] = {kind = kind, value = json.decode(json.encode(value)), text = text, section = section}
-    end
-  end
-  return rows
-end
 
 -- What the platform would say to a value of a kind: nil, or the message with its details.
 local function refusal(kind, value)
@@ -79,8 +41,8 @@ end
 -- Kinds that the emulator does not take as they come: their own fields are checked by the operation.
 local UNKNOWN = "what is not known passes"
 
-local good = specimens("tests/unit/check_good.def")
-local bad = specimens("tests/unit/check_bad.def")
+local good = specimens.read("tests/unit/check_good.def", json)
+local bad = specimens.read("tests/unit/check_bad.def", json)
 
 tap.test("the specimens are found", function()
   assert(#good > 100 and #bad > 250, #good .. " and " .. #bad)
