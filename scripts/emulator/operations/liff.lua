@@ -63,7 +63,7 @@ function liff.add_liff_app(call)
   app.scope = json.array(app.scope or {"profile", "chat_message.write"})
   app.botPrompt = app.botPrompt or "none"
   app.permanentLinkPattern = app.permanentLinkPattern or "concat"
-  app.features = {ble = false, qrCode = app.features and app.features.qrCode == true}
+  app.features = {ble = false, qrCode = app.features ~= nil and app.features.qrCode == true}
   list[#list + 1] = app
   return {liffId = app.liffId}
 end
