@@ -20,7 +20,8 @@ function rates.take(row, channel)
     bucket = {left = row.calls, at = now}
     of[channel] = bucket
   end
-  local left = bucket.left + (now - bucket.at) * row.calls / (row.seconds * 1000)
+  local passed = math.max(now - bucket.at, 0) -- a world that is put back may be of an earlier time
+  local left = bucket.left + passed * row.calls / (row.seconds * 1000)
   if left > row.calls then left = row.calls end
   bucket.at = now
   if left < 1 then

@@ -427,6 +427,19 @@ def flex(figures, options):
         figures.add(f"checking and encoding to {what}", 100 * both / sending, "%", 10)
 
 
+def emulator(figures, options):
+    """Lua alone, under the plain interpreter: what a call of the emulator costs beside the runtime's own work."""
+    size = ("100000", "10000") if options.quick else ("1000000", "100000")
+    done = subprocess.run(["lua5.4", "tests/bench/emulator.lua", *size], capture_output=True, text=True, check=False, timeout=900,
+                          env={**os.environ, "MOONLINE_TOOLS": os.path.dirname(tool("rows"))})
+    if done.returncode:
+        raise Broken("emulator.lua: " + done.stderr)
+    figures.head("the emulator: Lua alone")
+    for line in done.stdout.splitlines():
+        what, value, unit, target = line.split("\t")
+        figures.add(what, float(value), unit, float(target) or None)
+
+
 def profile(figures, options):
     """Not a figure: where the time goes. Only with --profile."""
     del figures
@@ -438,7 +451,7 @@ def profile(figures, options):
 
 
 PARTS = {"cpu": cpu, "latency": latency, "save": save_to_live, "start": start, "memory": memory,
-         "push": push, "flex": flex, "profile": profile}
+         "push": push, "flex": flex, "emulator": emulator, "profile": profile}
 
 
 def main():
