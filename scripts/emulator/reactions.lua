@@ -82,7 +82,7 @@ function reactions.sent(channel, request, given)
   local s = state(channel)
   sweep(s)
   s.requests[request] = {way = given.way, time = clock.now(), people = given.people, unit = given.unit,
-    links = links_of(given.messages), seen = {}, taps = {}, plays = {}}
+    links = links_of(given.messages)}
 end
 
 -- reactions.record(channel, request id) → its record, or nil.
@@ -105,10 +105,16 @@ local function counted(channel, request)
   if record and record.time + COUNTED >= clock.now() then return record end
 end
 
+-- Sets are made on first need: of most requests nothing is ever counted.
+local function count(record, what, key, user)
+  record[what] = record[what] or {}
+  add(record[what], key, user)
+end
+
 -- reactions.saw(channel, userId, request id [, seq]): a bubble was shown to somebody; seq: which, 1 unless said.
 function reactions.saw(channel, user, request, seq)
   local record = counted(channel, request)
-  if record then add(record.seen, seq or 1, user) end
+  if record then count(record, "seen", seq or 1, user) end
 end
 
 -- reactions.tapped(channel, userId, request id, url [, seq]): a link was opened; seq: in which bubble, the first that
@@ -118,7 +124,7 @@ function reactions.tapped(channel, user, request, url, seq)
   if not record then return end
   for i, link in ipairs(record.links) do
     if link.url == url and (not seq or link.seq == seq) then
-      add(record.taps, i, user)
+      count(record, "taps", i, user)
       return
     end
   end
@@ -127,7 +133,7 @@ end
 -- reactions.played(channel, userId, request id, seq): a video was watched to its end.
 function reactions.played(channel, user, request, seq)
   local record = counted(channel, request)
-  if record then add(record.plays, seq, user) end
+  if record then count(record, "plays", seq, user) end
 end
 
 -- reactions.seq(chat, place, entry) → which bubble of its request an entry is.
@@ -147,6 +153,7 @@ function reactions.looked(channel, chat, user, opened)
     local menu = require("emulator.operations.richmenus").effective(channel, user)
     if menu then reactions.menu_shown(channel, user, menu) end
   end
+  if not next(state(channel).requests) then return end
   chat.looked = chat.looked or {}
   local last, oldest = chat.looked[user] or 0, clock.now() - COUNTED
   chat.looked[user] = chat.n
@@ -174,14 +181,14 @@ end
 -- reactions.seen_by(channel, request id) → set of those who saw at least one bubble.
 function reactions.seen_by(channel, request)
   local record = reactions.record(channel, request)
-  return record and union(record.seen) or {}
+  return record and union(record.seen or {}) or {}
 end
 
 -- reactions.tapped_by(channel, request id, url or nil) → set of those who opened the link; nil: any.
 function reactions.tapped_by(channel, request, url)
   local record = reactions.record(channel, request)
   if not record then return {} end
-  return union(record.taps, url and function(i) return record.links[tonumber(i)].url == url end)
+  return union(record.taps or {}, url and function(i) return record.links[tonumber(i)].url == url end)
 end
 
 -- ---- rich menus ----

@@ -53,10 +53,11 @@ tap.test("a world in Lua: everything that a file can say", function()
         {id = "77", name = "Shop", secret = "s", token = "t", class = "premium", country = "TW", chatMode = "chat",
           quota = 200, used = 3, join = false, webhook = "http://127.0.0.1:3000/w"},
         {id = 78, name = "Other", webhook = {endpoint = "http://127.0.0.1:3001/", redelivery = true,
-          escapes = "ascii"}},
+          escapes = "ascii"}, minimums = false},
       },
       users = {
-        {name = "Aiko", language = "ja", status = "hi", phone = "+818000001234", friend = true},
+        {name = "Aiko", language = "ja", status = "hi", phone = "+818000001234", friend = true,
+          gender = "female", age = 34, area = "jp_13", app = "ios", ifa = "6d92078a-8246-4ba4-ae5b-76104861e7dc"},
         {name = "Ken", friend = {Shop = "blocked", ["78"] = true}, consent = false},
         {id = "U0123456789abcdef0123456789abcdef", name = "Mai"},
       },
@@ -71,6 +72,9 @@ tap.test("a world in Lua: everything that a file can say", function()
       coupons = {{couponId = "01H0000000000000000000000A", title = "Tenth", startTimestamp = 1,
         endTimestamp = 9999999999}},
       memberships = {{membershipId = 12, title = "Gold", price = 500, members = {"Aiko"}}},
+      audiences = {{audienceGroupId = 5, description = "Regulars", members = {"Aiko", "Ken"}},
+        {description = "Partners", createRoute = "AD_MANAGER", type = "WEBTRAFFIC", members = {"Aiko"},
+          sharedBy = {serviceType = "bm", id = "B1", name = "Business"}}},
     }]]
   local shop, other = state.channels["77"], state.channels["78"]
   tap.same({shop.name, shop.secret, people.token_of(shop), shop.class, shop.chat_mode, shop.join,
@@ -92,6 +96,13 @@ tap.test("a world in Lua: everything that a file can say", function()
   tap.same((kit.get("/v2/bot/coupon/01H0000000000000000000000A", token)), 200)
   tap.same((kit.get("/v2/bot/membership/subscription/" .. aiko.id, token)), 200)
   tap.same((kit.get("/v2/bot/profile/" .. aiko.id, token)), 200)
+  tap.same({aiko.gender, aiko.age, aiko.area, aiko.app, #aiko.ifa, people.show_channel(shop).minimums,
+    people.show_channel(other).minimums}, {"female", 34, "jp_13", "ios", 36, true, false})
+  local _, regulars = kit.get("/v2/bot/audienceGroup/5", token)
+  tap.same({regulars.audienceGroup.status, regulars.audienceGroup.audienceCount, regulars.audienceGroup.createRoute},
+    {"READY", 2, "OA_MANAGER"})
+  local _, shared = kit.get("/v2/bot/audienceGroup/shared/list?page=1", token)
+  tap.same({shared.audienceGroups[1].description, shared.audienceGroups[1].createRoute}, {"Partners", "AD_MANAGER"})
 end)
 
 tap.test("the worlds that the documents show", function()
@@ -180,6 +191,11 @@ tap.test("a saved world is the same when it is loaded: bytes, numbers as keys, h
     mediaId = upload.mediaId}}.entry.id
   deeds.act{as = kit.user(1), ["do"] = "message", message = {type = "text", text = "é \0 \u{1F98A}"}}
   local event = deeds.events()[2]
+  world.state.channels["1000"].minimums = false
+  local audience = select(2, kit.post("/v2/bot/audienceGroup/upload", {description = "a",
+    audiences = {{id = kit.user(1)}}})).audienceGroupId
+  local _, _, sent = kit.post("/v2/bot/message/broadcast", {messages = {{type = "text", text = "x"}}})
+  deeds.act{as = kit.user(1), ["do"] = "read"}
   local text = save()
   kit.world()
   local status, answer = deeds.control("POST", "/_/load", {body = text})
@@ -190,6 +206,10 @@ tap.test("a saved world is the same when it is loaded: bytes, numbers as keys, h
   tap.same((kit.post("/v2/bot/message/reply", {replyToken = event.replyToken, messages = {{type = "text",
     text = "x"}}})), 200)
   tap.same(deeds.act{as = kit.user(1), ["do"] = "unsend", message = id}.entry.unsent, true)
+  kit.advance(1000)
+  tap.same(select(2, kit.get("/v2/bot/audienceGroup/" .. audience)).audienceGroup.status, "READY")
+  tap.same(select(2, kit.get("/v2/bot/insight/message/event?requestId=" .. sent["x-line-request-id"]))
+    .overview.uniqueImpression, 1)
 end)
 
 tap.test("saved twice, a world is the same text but for the order of names", function()

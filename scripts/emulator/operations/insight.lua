@@ -189,16 +189,16 @@ local function statistics(channel, records, unique)
   end
   local all, seen, plays, clicks, by_url = {}, {}, {}, {}, {}
   for _, record in ipairs(records) do
-    for seq, set in pairs(record.seen) do
+    for seq, set in pairs(record.seen or {}) do
       sum(all, "seen", set)
       sum(seen, tonumber(seq), set)
     end
-    for seq, set in pairs(record.plays) do
+    for seq, set in pairs(record.plays or {}) do
       sum(all, "plays", set)
       sum(plays, tonumber(seq), set)
     end
     for i, link in ipairs(record.links) do
-      local set = record.taps[tostring(i)] or {}
+      local set = record.taps and record.taps[tostring(i)] or {}
       sum(all, "taps", set)
       sum(by_url, link.url, set)
       local key = ("%d %s"):format(link.seq, link.url)
