@@ -5,6 +5,7 @@ local errors = require "emulator.errors"
 local feed = require "emulator.feed"
 local recipe = require "emulator.recipe"
 local world_file = require "emulator.world_file"
+local world_save = require "emulator.world_save"
 local worlds = require "emulator.worlds"
 
 local function refuse(text, ...) errors.raise(400, text:format(...)) end
@@ -33,7 +34,7 @@ local function load_world(_, _, request)
     local made = world_file.read(text, "world.lua")
     worlds.make(function() world_file.fill(made) end)
   else
-    worlds.replace(world_file.load(text))
+    worlds.replace(world_save.load(text))
   end
   return {serial = worlds.serial()}
 end
@@ -59,7 +60,7 @@ return {
     return {serial = worlds.serial()}
   end},
   {method = "GET", path = "/_/save", what = "the world as JSON, to be loaded again", fn = function()
-    return 200, world_file.writer(), JSON_TYPE
+    return 200, world_save.writer(), JSON_TYPE
   end},
   {method = "POST", path = "/_/load", raw = true,
     what = "another world: JSON of /_/save, or Lua with content-type text/x-lua",

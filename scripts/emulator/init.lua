@@ -15,6 +15,7 @@ local static = require "web.static"
 local web = require "web"
 local world = require "emulator.world"
 local world_file = require "emulator.world_file"
+local world_save = require "emulator.world_save"
 local worlds = require "emulator.worlds"
 
 local settings = host.settings()
@@ -44,7 +45,7 @@ option(worlds.begin, function()
   end
   local text, name = world_text()
   if text:find("^%s*{") then
-    local state = world_file.load(text)
+    local state = world_save.load(text)
     return function() world.state = state end
   end
   local made = world_file.read(text, name)

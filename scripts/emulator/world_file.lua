@@ -1,10 +1,9 @@
--- Worlds in files: a Lua file that returns what is in it, for people; JSON of everything, for putting it back.
+-- Worlds in Lua files, for people: a file returns what is in its world. What is saved is JSON, see world_save.lua.
 
 local clock = require "emulator.clock"
 local errors = require "emulator.errors"
 local fields = require "emulator.world_fields"
 local ids = require "emulator.ids"
-local json = require "json"
 local people = require "emulator.people"
 local world = require "emulator.world"
 
@@ -264,94 +263,6 @@ function world_file.fill(made, settings)
   add_coupons(made)
   add_audiences(made, find)
   add_memberships(made, find)
-end
-
--- ---- JSON ----
-
--- Tables that are no lists and have other keys than texts, and texts that are no UTF-8, are written as objects of one
--- member: {"$pairs": [[key, value], …]}, {"$bytes": "base64"}.
-
-local PIECE = 65536
-
--- world_file.writer() → function(out) that writes the state by out:write(piece).
-function world_file.writer()
-  local crypto = require "crypto"
-  return function(out)
-    local parts, size = {}, 0
-    local function put(text)
-      parts[#parts + 1] = text
-      size = size + #text
-      if size >= PIECE then
-        out:write(table.concat(parts))
-        parts, size = {}, 0
-      end
-    end
-    local function value_of(value)
-      local kind = type(value)
-      if kind == "string" then
-        if utf8.len(value) then put(json.encode(value)) else put('{"$bytes":"' .. crypto.base64(value) .. '"}') end
-        return
-      elseif kind ~= "table" then
-        return put(json.encode(value))
-      end
-      local n, count, texts = #value, 0, true
-      for key in pairs(value) do
-        count = count + 1
-        if type(key) ~= "string" then texts = false end
-      end
-      if n == count and n > 0 then
-        put("[")
-        for i = 1, n do
-          if i > 1 then put(",") end
-          value_of(value[i])
-        end
-        return put("]")
-      end
-      local first = true
-      put(texts and "{" or '{"$pairs":[')
-      for key, part in pairs(value) do
-        if not first then put(",") end
-        first = false
-        if texts then put(json.encode(key) .. ":") else put("[" .. json.encode(key) .. ",") end
-        value_of(part)
-        if not texts then put("]") end
-      end
-      put(texts and "}" or "]}")
-    end
-    put('{"format":"moonline world 1","now":' .. clock.now() .. ',"state":')
-    value_of(world.state)
-    put("}\n")
-    out:write(table.concat(parts))
-  end
-end
-
-local function restored(value)
-  if type(value) ~= "table" then return value end
-  if value["$bytes"] then return require("crypto").from_base64(value["$bytes"]) end
-  if value["$pairs"] then
-    local out = {}
-    for _, pair in ipairs(value["$pairs"]) do out[pair[1]] = restored(pair[2]) end
-    return out
-  end
-  for key, part in pairs(value) do
-    if type(part) == "table" then value[key] = restored(part) end
-  end
-  return value
-end
-
--- world_file.load(text) → state: JSON of world_file.writer. Raises a refusal.
-function world_file.load(text)
-  local ok, made = pcall(json.decode, text)
-  if not ok then refuse("the world is not JSON: %s", tostring(made)) end
-  local format = type(made) == "table" and made.format
-  if type(format) ~= "string" or not format:find("^moonline world %d+$") or type(made.state) ~= "table" then
-    refuse("this is no world: it was not written by /_/save")
-  end
-  local state = restored(made.state)
-  if state.format ~= world.new(1).format then
-    refuse("this world has format %s, and this emulator reads %s", tostring(state.format), world.new(1).format)
-  end
-  return state
 end
 
 return world_file
