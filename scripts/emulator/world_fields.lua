@@ -62,59 +62,84 @@ local function is(value, kind)
   return type(value) == kind
 end
 
+-- Where the check stands: names and numbers from the outside in. Made into text only for a mistake.
+local trail = {}
+
+local function path_of(depth)
+  local out = {}
+  for i = 1, depth do
+    local part = trail[i]
+    out[i] = math.type(part) == "integer" and ("[%d]"):format(part) or (i > 1 and "." or "") .. tostring(part)
+  end
+  return table.concat(out)
+end
+
 local check_fields
 
-local function check_value(value, spec, path, name, fail)
-  local fits, wanted = false, {}
-  for _, kind in ipairs(spec) do
-    fits = fits or is(value, kind)
-    wanted[#wanted + 1] = A[kind]
-  end
+-- trail[depth] is the value's own name or number; name is the field that a mistake is looked for by.
+local function check_value(value, spec, depth, name, fail)
+  local fits = false
+  for k = 1, #spec do fits = fits or is(value, spec[k]) end
   if not fits then
-    return fail(path, name, ("%s is needed, this is %s"):format(table.concat(wanted, " or "),
+    local wanted = {}
+    for k, kind in ipairs(spec) do wanted[k] = A[kind] end
+    return fail(path_of(depth), name, ("%s is needed, this is %s"):format(table.concat(wanted, " or "),
       A[type(value)] or "a " .. type(value)))
   end
   if spec.set and not spec.set[value] then
-    return fail(path, name, ("'%s' is none of %s"):format(value, near.list(spec.set)))
+    return fail(path_of(depth), name, ("'%s' is none of %s"):format(value, near.list(spec.set)))
   end
   if spec.like and (not value:find(spec.like) or #value ~= spec.size) then
-    return fail(path, name, spec.form .. " are needed")
+    return fail(path_of(depth), name, spec.form .. " are needed")
   end
   if type(value) ~= "table" then return end
-  if spec.fields then check_fields(value, spec.fields, path, fail) end
-  if spec.list then
-    for key, part in pairs(value) do
-      if math.type(key) ~= "integer" then
-        return fail(path .. "." .. tostring(key), tostring(key), "a list is needed: {{…}, {…}}")
-      end
-      local at = ("%s[%d]"):format(path, key)
-      if type(part) ~= "table" then
-        return fail(at, name, "a table is needed, this is " .. (A[type(part)] or type(part)))
-      end
-      if not spec.list.any then check_fields(part, spec.list, at, fail) end
+  if spec.fields then check_fields(value, spec.fields, depth, fail) end
+  if not spec.list then return end
+  for key, part in pairs(value) do
+    trail[depth + 1] = key
+    if math.type(key) ~= "integer" then
+      return fail(path_of(depth + 1), tostring(key), "a list is needed: {{…}, {…}}")
     end
+    if type(part) ~= "table" then
+      return fail(path_of(depth + 1), name, "a table is needed, this is " .. (A[type(part)] or type(part)))
+    end
+    if not spec.list.any then check_fields(part, spec.list, depth + 1, fail) end
   end
 end
 
-function check_fields(value, fields, path, fail)
+local function needed_of(fields)
+  local list = {}
+  for name, spec in pairs(fields) do
+    if spec.needed then list[#list + 1] = name end
+  end
+  return list
+end
+local needed = setmetatable({}, {__mode = "k", __index = function(all, fields)
+  all[fields] = needed_of(fields)
+  return all[fields]
+end})
+
+function check_fields(value, fields, depth, fail)
   for name, part in pairs(value) do
-    local at = (path == "" and "" or path .. ".") .. tostring(name)
+    trail[depth + 1] = name
     local spec = fields[name]
     if not spec then
-      return fail(at, tostring(name):match("^[%a_][%w_]*$"), near.unknown(tostring(name), fields))
+      return fail(path_of(depth + 1), tostring(name):match("^[%a_][%w_]*$"), near.unknown(tostring(name), fields))
     end
-    check_value(part, spec, at, name, fail)
+    check_value(part, spec, depth + 1, name, fail)
   end
-  for name, spec in pairs(fields) do
-    if spec.needed and value[name] == nil then
-      return fail((path == "" and "" or path .. ".") .. name, nil, A[spec[1]] .. " is needed, it is missing")
+  for _, name in ipairs(needed[fields]) do
+    if value[name] == nil then
+      trail[depth + 1] = name
+      return fail(path_of(depth + 1), nil, A[fields[name][1]] .. " is needed, it is missing")
     end
   end
 end
 
--- world_fields.check(table, fail): fail(path, name of the field or nil, what is wrong) is called for the first mistake.
+-- world_fields.check(table, fail): fail(path, name of the field or nil, what is wrong) is called for the first mistake;
+-- it does not return.
 function world_fields.check(made, fail)
-  check_fields(made, WORLD, "", fail)
+  check_fields(made, WORLD, 0, fail)
 end
 
 return world_fields

@@ -68,7 +68,10 @@ end
 
 -- ---- from the table to the state ----
 
-local function fail(path, text, ...)
+-- A mistake at a place: {list, number} of a part of the file, and what follows, as ".chat" or "". Made into text only
+-- here, for there may be hundreds of thousands of parts.
+local function fail(place, suffix, text, ...)
+  local path = ("%s[%d]%s"):format(place[1], place[2], suffix)
   mistake(path, path:match("([%a_][%w_]*)[^%a]*$"), text:format(...))
 end
 
@@ -78,21 +81,21 @@ local function finder()
   for id, user in pairs(world.state.users) do
     by_name[user.name] = by_name[user.name] == nil and id or false
   end
-  return function(who, path)
+  return function(who, place, suffix)
     if world.state.users[who] then return who end
     local id = by_name[who]
-    if id == false then fail(path, "several are called '%s'; give them ids", who) end
-    return id or fail(path, "there is nobody called '%s'", tostring(who))
+    if id == false then fail(place, suffix, "several are called '%s'; give them ids", who) end
+    return id or fail(place, suffix, "there is nobody called '%s'", tostring(who))
   end
 end
 
-local function channel_of(which, path)
+local function channel_of(which, place, suffix)
   local channels = world.state.channels
   if channels[tostring(which)] then return channels[tostring(which)] end
   for _, channel in pairs(channels) do
     if channel.name == which then return channel end
   end
-  fail(path, "there is no channel '%s'", tostring(which))
+  fail(place, suffix, "there is no channel '%s'", tostring(which))
 end
 
 local function add_channels(made, settings)
@@ -108,7 +111,7 @@ local function add_channels(made, settings)
       id = own.channel_id or given.id, name = own.bot_name or given.name, secret = own.secret or given.secret,
       token = own.token or given.token, bot = given.bot, basic_id = given.basicId, premium_id = given.premiumId,
       picture = given.picture, class = given.class, partner = given.partner, module = given.module,
-        country = given.country,
+      country = given.country,
       chat_mode = given.chatMode, read_mode = given.readMode, join = given.join ~= false, quota = quota,
       minimums = given.minimums,
       webhook = {endpoint = own.webhook or hook.endpoint, active = hook.active, redelivery = hook.redelivery,
@@ -123,31 +126,31 @@ local FRIEND = {[true] = "friend", friend = "friend", blocked = "blocked"}
 local function add_users(made)
   local channels = people.sorted(world.state.channels)
   for i, given in ipairs(made.users or {}) do
-    local path = ("users[%d]"):format(i)
-    if given.id and world.state.users[given.id] then fail(path .. ".id", "%s is somebody already", given.id) end
+    local place = {"users", i}
+    if given.id and world.state.users[given.id] then fail(place, ".id", "%s is somebody already", given.id) end
     local user = people.add_user(given)
     local friend = given.friend
     if FRIEND[friend] then
       for _, channel in ipairs(channels) do channel.friends[user.id] = {state = FRIEND[friend], since = clock.now()} end
     elseif type(friend) == "table" then
       for which, state in pairs(friend) do
-        if not FRIEND[state] then fail(path .. ".friend", "true, \"friend\" or \"blocked\" for each channel") end
-        channel_of(which, path .. ".friend").friends[user.id] = {state = FRIEND[state], since = clock.now()}
+        if not FRIEND[state] then fail(place, ".friend", "true, \"friend\" or \"blocked\" for each channel") end
+        channel_of(which, place, ".friend").friends[user.id] = {state = FRIEND[state], since = clock.now()}
       end
     elseif friend then
-      fail(path .. ".friend", "true, \"friend\", \"blocked\", or a table of channel = state")
+      fail(place, ".friend", "true, \"friend\", \"blocked\", or a table of channel = state")
     end
   end
 end
 
 local function add_gatherings(made, kind, find)
   for i, given in ipairs(made[kind .. "s"] or {}) do
-    local path = ("%ss[%d]"):format(kind, i)
+    local place = {kind .. "s", i}
     local members = {}
-    for k, who in ipairs(given.members or {}) do members[k] = find(who, ("%s.members[%d]"):format(path, k)) end
+    for k, who in ipairs(given.members or {}) do members[k] = find(who, place, (".members[%d]"):format(k)) end
     local channel
     if given.bot == true then channel = people.sorted(world.state.channels)[1]
-    elseif given.bot then channel = channel_of(given.bot, path .. ".bot") end
+    elseif given.bot then channel = channel_of(given.bot, place, ".bot") end
     people.add_gathering(kind, {id = given.id, name = given.name, picture = given.picture, members = members,
       channel = channel and channel.id})
   end
@@ -165,7 +168,7 @@ end
 local function add_history(made, find)
   local known = {} -- chats by what the file calls them
   for i, given in ipairs(made.history or {}) do
-    local path = ("history[%d]"):format(i)
+    local at = {"history", i}
     local key = (given.channel or "") .. "\0" .. tostring(given.chat)
     local place = known[key]
     if not place then
@@ -174,21 +177,21 @@ local function add_history(made, find)
         local channel = it.channel and world.state.channels[it.channel]
         place = {channel = channel, chat = world.chat(channel, {type = kind, [kind .. "Id"] = it.id})}
       else
-        local user = find(given.chat, path .. ".chat")
-        local channel = given.channel and channel_of(given.channel,
-          path .. ".channel") or people.sorted(world.state.channels)[1]
+        local user = find(given.chat, at, ".chat")
+        local channel = given.channel and channel_of(given.channel, at, ".channel")
+          or people.sorted(world.state.channels)[1]
         place = {channel = channel, user = user, chat = world.chat(channel, {type = "user", userId = user})}
       end
       known[key] = place
     end
     local from = given.from
     local by_bot = from == "bot"
-    if by_bot and not place.channel then fail(path .. ".from", "there is no account in that chat") end
-    local author = by_bot and place.channel.bot or from and find(from, path .. ".from") or place.user
-    if not author then fail(path .. ".from", "say who, or \"bot\"") end
+    if by_bot and not place.channel then fail(at, ".from", "there is no account in that chat") end
+    local author = by_bot and place.channel.bot or from and find(from, at, ".from") or place.user
+    if not author then fail(at, ".from", "say who, or \"bot\"") end
     local message = given.message or {type = "text", text = given.text}
     if not message.type or message.type == "text" and type(message.text) ~= "string" then
-      fail(path, "text, or a message with its type, is needed")
+      fail(at, "", "text, or a message with its type, is needed")
     end
     local id = ids.message()
     if not by_bot then message.id = id end
@@ -199,15 +202,15 @@ local function add_history(made, find)
 end
 
 -- The channel that a part of the file belongs to: the one it names, or the first.
-local function owner(given, path)
-  return given.channel and channel_of(given.channel, path .. ".channel") or people.sorted(world.state.channels)[1]
+local function owner(given, place)
+  return given.channel and channel_of(given.channel, place, ".channel") or people.sorted(world.state.channels)[1]
 end
 
 -- Coupons are made as the API makes them, but may have an id that tests can rely on.
 local function add_coupons(made)
   local row = require("emulator.routes").row("create_coupon")
   for i, given in ipairs(made.coupons or {}) do
-    local channel = owner(given, ("coupons[%d]"):format(i))
+    local channel = owner(given, {"coupons", i})
     local id = require("emulator.operations.coupons").create_coupon{channel = channel, row = row, body = given}.couponId
     if given.couponId then
       channel.coupons[given.couponId], channel.coupons[id] = channel.coupons[id], nil
@@ -218,8 +221,8 @@ end
 local function add_memberships(made, find)
   local memberships = require "emulator.operations.memberships"
   for i, given in ipairs(made.memberships or {}) do
-    local path = ("memberships[%d]"):format(i)
-    local channel = owner(given, path)
+    local place = {"memberships", i}
+    local channel = owner(given, place)
     channel.memberships = channel.memberships or {plans = {}, members = {}}
     local plan = {}
     for name, value in pairs(given) do
@@ -227,7 +230,7 @@ local function add_memberships(made, find)
     end
     channel.memberships.plans[tostring(given.membershipId)] = plan
     for k, who in ipairs(given.members or {}) do
-      memberships.change(channel, find(who, ("%s.members[%d]"):format(path, k)), given.membershipId, "joined")
+      memberships.change(channel, find(who, place, (".members[%d]"):format(k)), given.membershipId, "joined")
     end
   end
 end
@@ -235,13 +238,13 @@ end
 -- Audiences that the account has from elsewhere, or that others share with it.
 local function add_audiences(made, find)
   for i, given in ipairs(made.audiences or {}) do
-    local path = ("audiences[%d]"):format(i)
+    local place = {"audiences", i}
     local members, n = {}, 0
     for k, who in ipairs(given.members or {}) do
-      local id = find(who, ("%s.members[%d]"):format(path, k))
+      local id = find(who, place, (".members[%d]"):format(k))
       if not members[id] then members[id], n = true, n + 1 end
     end
-    require("emulator.operations.audiences").make(owner(given, path), {
+    require("emulator.operations.audiences").make(owner(given, place), {
       id = given.audienceGroupId, name = given.description, type = given.type,
       route = given.createRoute or "OA_MANAGER",
       members = members, n = n, ready = n > 0, status = given.status, owner = given.sharedBy,
