@@ -73,7 +73,7 @@ TEST(refuses_in_one_line_that_helps)
         {"run", "--no-relaod", "moonline run: --no-relaod is not an option (moonline help run lists them)"},
         {"run", "--colour", "moonline run: --colour is not an option (moonline help run lists them)"},
         {"run", "-v", "moonline run: -v is not an option (moonline help run lists them)"},
-        {"check", "--workers 2", "moonline check: --workers is an option of run, not of check"},
+        {"check", "--workers 2", "moonline check: --workers is an option of run dev, not of check"},
         {"run", "--no-json", "moonline run: --json is an option of check event call token richmenu, not of run"},
         {"run", "--workers many", "moonline run: --workers: \"many\" is not a number from 1 to 64"},
         {"run", "--workers 0", "moonline run: --workers: \"0\" is not a number from 1 to 64"},

@@ -161,7 +161,7 @@ TEST(leaving_ends_streams_and_waits_for_the_rest)
     CHECK_STRN(piece(&k).bytes, "x");
     ask(&k, 2, "POST", "/slow", "bo", 4);
     ask(&k, 3, "GET", "/late", "", 0);
-    kit_send(&k, WIRE_LEAVE, "", 0);
+    kit_leave(&k);
     struct wire_web_piece p = piece(&k);
     CHECK(p.id == 1 && p.last && !p.bytes.n);
     body(&k, 2, "dy", true); /* what was under way still comes */
@@ -201,7 +201,7 @@ TEST(frames_that_fit_nowhere_end_the_worker)
         case 3: ask(&k, 1, "POST", "/", "", 2), ask(&k, 1, "POST", "/", "", 2); break;
         case 4: ask(&k, 1, "POST", "/", "x", 1), body(&k, 1, "", true); break;
         case 5: kit_send(&k, WIRE_WEB_GONE, "x", 1); break;
-        case 6: kit_send(&k, WIRE_LEAVE, "", 0), ask(&k, 1, "POST", "/", "", 0); break;
+        case 6: kit_leave(&k), ask(&k, 1, "POST", "/", "", 0); break;
         }
         refused(&k);
     }
@@ -224,7 +224,7 @@ TEST(mutated_requests_are_answered_or_refused)
             kit_send(&k, WIRE_WEB_REQUEST, payload, n);
         }
         int type, status;
-        kit_send(&k, WIRE_LEAVE, "", 0);
+        kit_leave(&k);
         for (uint64_t id = 1; id <= 200; id++) note(&k, WIRE_WEB_GONE, id, 0); /* some now wait for more of a body */
         while ((type = kit_next(&k)) > 0) continue;
         if (type < 0) kill(k.pid, SIGKILL);
