@@ -40,6 +40,7 @@ void news_generation(const struct generation *g)
     begin(&b, "generation", g);
     buf_printf(&b, ",\"number\":%u,\"ms\":%.1f,\"handlers\":%u", g->number, (double)(clock_ns() - g->started_ns) / NS_PER_MS,
                g->handlers);
+    put_text(&b, "folder", str_of(g->bot->dir));
     tell(&b, g);
 }
 

@@ -1,6 +1,6 @@
 /* What happens to the bots, told to the application beside them as JSON objects:
  *
- *   {"what":"generation","bot":…,"number":7,"ms":12.3,"handlers":3}     it serves from now on
+ *   {"what":"generation","bot":…,"number":7,"ms":12.3,"handlers":3,"folder":…}  it serves from now on; its files are there
  *   {"what":"refused","bot":…,"number":8,"error":…}                     it did not load; the one before goes on
  *   {"what":"handled","bot":…,"event":…,"generation":7,"ms":1.2,"outcome":"done|unhandled|failed|broke","error":…}
  *

@@ -5,6 +5,7 @@ local clock = require "emulator.clock"
 local console = require "emulator.console"
 local control = require "emulator.control"
 local errors = require "emulator.errors"
+local excerpt = require "emulator.excerpt"
 local faults = require "emulator.faults"
 local feed = require "emulator.feed"
 local host = require "emulator.host"
@@ -59,9 +60,23 @@ worlds.live = settings.live == true
 
 -- ---- news of the bot that runs beside us ----
 
+local folders = {} -- name of a bot → where its files are
+
+-- Files that were saved since are other than those of the generation that failed, unless that is the newest one.
+local function show_code(item)
+  local newest = worlds.generation
+  local folder = folders[item.bot]
+  if not folder or not item.error or not newest or newest.number ~= item.generation then return end
+  item.excerpt = excerpt.of(item.error, function(path) return (host.read(folder .. "/" .. path)) end)
+end
+
 host.on_news(function(item)
   records.news(item)
-  if item.what == "generation" or item.what == "refused" then worlds.generation = item end
+  if item.folder then
+    folders[item.bot], item.folder = item.folder, nil
+  end
+  if item.what == "generation" or item.what == "refused" then worlds.generation = item
+  else show_code(item) end
   feed.put("news", item)
 end)
 

@@ -120,13 +120,15 @@ export function showInspector(root) {
   };
 
   function choose(what) {
-    if (what && !chosen) cameFrom = list.contains(document.activeElement) ? document.activeElement : null;
+    const inside = root.contains(document.activeElement);
+    if (what && !chosen && inside) cameFrom = document.activeElement;
     chosen = what;
     for (const part of [list, find, tabs]) part.hidden = Boolean(chosen);
     detail.hidden = !chosen;
     if (chosen) {
       none.hidden = true;
       drawDetail(detail, chosen, back, choose);
+      if (inside) detail.focus({ preventScroll: true });
     } else {
       drawList();
     }
@@ -172,12 +174,13 @@ export function showInspector(root) {
   on("world", () => !chosen && drawList());
   on("inspect", (what) => {
     document.body.classList.add("inspecting");
-    cameFrom = document.activeElement;
+    const from = document.activeElement;
     if (what.generation) choose(model.generation ? { news: model.generation } : null);
     else if (what.event) choose({ event: what.event });
     else if (what.request) choose({ request: what.request });
     else if (what.entry) choose({ entry: what.entry });
     else choose(null);
+    cameFrom = from;
     detail.focus({ preventScroll: true });
   });
   choose(null);

@@ -16,9 +16,9 @@ function closePanel(kind) {
 const FRAME = /^\s*(>)?\s*\d+\s*\|/; // a line of the excerpt, "> 12 | code"
 
 // The first line says where and what; then lines of code and the traceback.
-function showError(kind, title, error, extra = []) {
+function showError(kind, title, item, extra = []) {
   closePanel();
-  const [first, ...rest] = String(error ?? "").trimEnd().split("\n");
+  const [first, ...rest] = `${item.error ?? ""}\n${item.excerpt ?? ""}`.trimEnd().split("\n");
   const excerpt = el("pre", "code excerpt");
   const trace = el("pre", "code trace");
   for (const line of rest) {
@@ -41,7 +41,7 @@ function showFailure(item) {
   const event = eventOf(item.event);
   const said = saidOf(event);
   const title = event ? `${kindOf(event)}${fromOf(event) ? ` from ${fromOf(event)}` : ""} failed` : "An event failed";
-  showError("event", said ? `${title}: “${said.slice(0, 60)}”` : title, item.error, [
+  showError("event", said ? `${title}: “${said.slice(0, 60)}”` : title, item, [
     button("What happened", "", () => tell("inspect", { event: item.event })),
     button("Run again", "main acts", async () => {
       await post(`events/${item.event}/again`);
@@ -50,12 +50,13 @@ function showFailure(item) {
   ]);
 }
 
-const refused = (item) => showError("load", `Generation ${item.number} does not load; the one before goes on`, item.error);
+const refused = (item) => showError("load", `Generation ${item.number} does not load; the one before goes on`, item);
 
 const TOLD = {
   generation: (item) => {
+    if (item.old) return;
     closePanel("load");
-    if (item.number < 2 || item.old) return;
+    if (item.number < 2) return;
     note(`generation ${item.number}, ${took(item.ms)}`);
     replayLast();
   },

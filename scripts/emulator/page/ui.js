@@ -29,10 +29,16 @@ export async function attempt(fn) {
 export function note(words, { bad = false, action, seconds } = {}) {
   const box = document.getElementById("notes");
   const node = el("div", `note${bad ? " bad" : ""}`, el("span", "", words));
-  const close = () => node.remove();
+  const close = () => {
+    node.remove();
+    if (!box.firstChild) box.hidePopover();
+  };
   if (action) node.append(button(action.label, "link", () => (close(), action.run())));
   node.append(button("×", "close", close, { "aria-label": "Close this note" }));
   box.append(node);
+  // Above dialogs, which are above everything else.
+  box.hidePopover();
+  box.showPopover();
   while (box.children.length > 4) box.firstChild.remove();
   setTimeout(close, 1000 * (seconds ?? (bad ? 12 : 4)));
   return node;
