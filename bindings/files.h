@@ -7,7 +7,8 @@
  * names that users send along with their files must not lead anywhere else. what: "content:save". Returns the text. */
 LJMP const char *file_path(lua_State *L, int idx, const char *what);
 
-/* lua_CFunction (path) → bytes, or nil and why not. A relative path counts from the bot's folder, 64 MiB are the most. */
+/* lua_CFunction (path [, from [, n]]) → bytes, or nil and why not; from: bytes to leave out in front, n: at most so many,
+ * "" behind the end. A relative path counts from the bot's folder, 64 MiB at once are the most. */
 int file_read(lua_State *L);
 
 /* A file that appears under its name only once it is whole; functions of the module "line.core":

@@ -3,7 +3,8 @@
  *   settings()      what the command line and the host say, a table
  *   on_news(fn)     fn(table) for each thing that happens to the bots beside it, in order; see runtime/host/news.h
  *   print(text)     a line on the standard output of the command
- *   read(path)      the bytes of a file, relative to the folder the command was called in; nil and why not */
+ *   read(path [, from [, n]])  the bytes of a file, relative to the folder the command was called in; nil and why not.
+ *                   from, n: of a piece of it */
 #include <stdlib.h>
 #include <string.h>
 

@@ -22,9 +22,9 @@ static void worker_options(struct options *w, const struct options *o)
     *w = *o;
     w->workers = 1;
     w->memory_limit = INT64_C(4) << 30;
-    w->cpu_limit = 30000;
+    w->cpu_limit = 60000;
     w->hang_timeout = 30000;
-    w->load_timeout = 15000; /* a world of a hundred thousand people takes two seconds */
+    w->load_timeout = 120000; /* a world of a million messages takes ten seconds, on a busy machine more */
     w->handler_limit = INT64_C(86400000);
     w->web_body = INT64_C(256) << 20;
     w->web_parallel = 4096;

@@ -3,10 +3,13 @@
 local clock = require "emulator.clock"
 local errors = require "emulator.errors"
 local feed = require "emulator.feed"
+local line = require "line"
 local recipe = require "emulator.recipe"
 local world_file = require "emulator.world_file"
 local world_save = require "emulator.world_save"
 local worlds = require "emulator.worlds"
+
+local PIECE = 1024 * 1024 -- bytes of a file that are read at once
 
 local function refuse(text, ...) errors.raise(400, text:format(...)) end
 
@@ -24,17 +27,32 @@ local function set_clock(given)
   return show_clock()
 end
 
-local function load_world(_, _, request)
+-- The pieces of a file on this machine, for worlds that are larger than what one sends.
+local function pieces_of(path)
+  local read, at = require("emulator.host").read, 0
+  if path:sub(1, 1) ~= "/" then refuse("file: the whole path is needed, from / on") end
+  return function()
+    local piece, why = read(path, at, PIECE)
+    if not piece then refuse("file: %s", why) end
+    at = at + #piece
+    return piece ~= "" and piece or nil
+  end
+end
+
+local function pause() line.sleep(0.001) end
+
+local function load_world(given, _, request)
   local text = request.body or ""
   local kind = (request.headers["content-type"] or ""):match("^[^;%s]+") or ""
-  if text == "" then
+  if given.file then
+    worlds.replace(world_save.load(pieces_of(given.file), pause))
+  elseif text == "" then
     refuse("the body is empty; send a world as JSON of /_/save, or as Lua with content-type text/x-lua")
-  end
-  if kind:find("lua", 1, true) then
+  elseif kind:find("lua", 1, true) then
     local made = world_file.read(text, "world.lua")
     worlds.make(function() world_file.fill(made) end)
   else
-    worlds.replace(world_save.load(text))
+    worlds.replace(world_save.load(world_save.pieces(text), pause))
   end
   return {serial = worlds.serial()}
 end
@@ -64,6 +82,7 @@ return {
   end},
   {method = "POST", path = "/_/load", raw = true,
     what = "another world: JSON of /_/save, or Lua with content-type text/x-lua",
+    fields = {file = "string: path of a file of /_/save on this machine, in place of the body"},
     fn = load_world},
   {method = "GET", path = "/_/tests/:id", what = "an event and what the bot answered, as a test",
     fields = {as = "string: lua, python or curl; lua unless said"},

@@ -52,22 +52,32 @@ function ids.uuid()
     b & 0xffffffffffff)
 end
 
+-- Two letters for ten bits, the lower five first.
+local TENS = {}
+for bits = 0, 1023 do
+  local low, high = bits & 31, bits >> 5
+  TENS[bits] = CROCKFORD:sub(low + 1, low + 1) .. CROCKFORD:sub(high + 1, high + 1)
+end
+
+local stamp, stamp_text -- the last time that was written, and its letters
+
+local function time_letters(ms)
+  if stamp == ms then return stamp_text end
+  local out, left = {}, ms
+  for i = 10, 1, -1 do
+    local k = left % 32 + 1
+    out[i] = CROCKFORD:sub(k, k)
+    left = left // 32
+  end
+  stamp, stamp_text = ms, table.concat(out)
+  return stamp_text
+end
+
 -- ids.ulid(ms): 26 characters, the first ten of them the time.
 function ids.ulid(ms)
-  local out = {}
-  for i = 10, 1, -1 do
-    local k = ms % 32 + 1
-    out[i] = CROCKFORD:sub(k, k)
-    ms = ms // 32
-  end
-  local bits = next_number()
-  for i = 11, 26 do
-    if i == 19 then bits = next_number() end
-    local k = (bits & 31) + 1
-    out[i] = CROCKFORD:sub(k, k)
-    bits = bits >> 5
-  end
-  return table.concat(out)
+  local a, b = next_number(), next_number()
+  return time_letters(ms) .. TENS[a & 1023] .. TENS[a >> 10 & 1023] .. TENS[a >> 20 & 1023] .. TENS[a >> 30 & 1023]
+    .. TENS[b & 1023] .. TENS[b >> 10 & 1023] .. TENS[b >> 20 & 1023] .. TENS[b >> 30 & 1023]
 end
 
 -- ids.message(): decimal text, greater than every one before.

@@ -25,12 +25,25 @@ local settings = host.settings()
 
 if settings.clock then clock.use(settings.clock) end
 
--- settings.world is the path of a file, or its text with settings.world_name. A file that was saved is JSON.
-local function world_text()
-  if settings.world_name then return settings.world, settings.world_name end
-  local text, why = host.read(settings.world)
+-- settings.world is the path of a file, or its text with settings.world_name. A file that was saved is JSON: it begins
+-- with a brace, and is read piece by piece, for it may be larger than all that is read at once.
+local PIECE = 1024 * 1024
+
+local function read(...)
+  local text, why = host.read(settings.world, ...)
   if not text then error(("--world %s: %s"):format(settings.world, why), 0) end
-  return text, settings.world:match("[^/]*$")
+  return text
+end
+
+local function is_saved(text) return text:find("^%s*{") ~= nil end
+
+local function pieces()
+  local at = 0
+  return function()
+    local piece = read(at, PIECE)
+    at = at + #piece
+    return piece ~= "" and piece or nil
+  end
 end
 
 -- What is wrong with an option is said to a person: no status in front of it.
@@ -44,12 +57,12 @@ option(worlds.begin, function()
   if not settings.world then
     return function() seed.fill(settings) end
   end
-  local text, name = world_text()
-  if text:find("^%s*{") then
-    local state = world_save.load(text)
+  local given = settings.world_name and settings.world
+  if is_saved(given or read(0, 64)) then
+    local state = world_save.load(given and world_save.pieces(given) or pieces())
     return function() world.state = state end
   end
-  local made = world_file.read(text, name)
+  local made = world_file.read(given or read(), settings.world_name or settings.world:match("[^/]*$"))
   return function() world_file.fill(made, settings) end
 end)
 

@@ -126,7 +126,7 @@ function world.find(message)
   local record = shared_of(id)
   if not record then return nil end
   local chat = state.chats[state.chat_list[record.chats[id - record.first + 1]]]
-  for i = chat.n, 1, -1 do
+  for i = chat and chat.n or 0, 1, -1 do -- none: a saved world may end before a chat that was just begun
     if chat.entries[i] == id then return chat, i, world.entry(chat, i) end
   end
 end

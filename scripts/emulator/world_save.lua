@@ -1,189 +1,257 @@
--- A world as JSON of everything in it, to be put back. Histories of a million messages do not fit into one value that
--- is decoded at once, so the state is taken apart: a piece a line, each small, all of them one JSON document.
+-- Worlds as JSON: everything that is in one, for putting it back. Written and read a line at a time, so that a million
+-- messages need no second place in memory.
 --
--- A piece is {"p": path, …}: "v", the value there; "m": [[key, value], …], members of a table that is there already;
--- "b", Base64 of bytes, one of several. Within values, tables that are no lists and have other keys than texts are
--- {"$pairs": [[key, value], …]}, and texts that are no UTF-8 {"$bytes": "Base64"}.
+--     {"format":"moonline world 2","now":ms,"state":[
+--     [["users"],{"U…":{…},"U…":{…}}],
+--     [["chats"],{"2000000001:U…":{…}}],
+--     [["chats","2000000001:U…","entries"],[{…},{…}]],
+--     [[],{"seed":1,…}]
+--     ]}
+--
+-- Each line: the path of a table, and members of it. Members whose keys are no texts are {"$pairs":[[key, value], …]};
+-- bytes that are no JSON text stand on lines of their own, {"$bytes":"base64"} under the path of the member, in pieces.
+-- A list under "entries" of a chat is appended to its history. The index of messages is not saved, it follows.
 
 local clock = require "emulator.clock"
+local crypto = require "crypto"
 local errors = require "emulator.errors"
 local json = require "json"
 local world = require "emulator.world"
 
 local world_save = {}
 
-local PIECE = 1 << 20   -- bytes of a piece, roughly
-local TEXT = 3 << 19    -- bytes of a text that stands in one
-local FORMAT = "moonline world 1"
+local VERSION = "2"
+local PIECE = 65536           -- bytes of a line, when nothing in it is longer
+local BYTES = 3 * 65536       -- bytes that a line of $bytes holds; a multiple of three
+local LINE_MOST = 8 * 1024 * 1024 -- what json.decode reads
 
--- What remains of so many bytes when the value is written; below 0: it is larger.
-local function measure(value, left)
-  if type(value) == "string" then return left - #value - 8 end
-  left = left - 16
-  if type(value) ~= "table" then return left end
-  for key, part in pairs(value) do
-    if left < 0 then return left end
-    left = measure(part, left - (type(key) == "string" and #key or 8))
-  end
-  return left
-end
-
--- The value with marks for what JSON cannot say.
-local function marked(value)
-  if type(value) == "string" then
-    return utf8.len(value) and value or {["$bytes"] = require("crypto").base64(value)}
-  elseif type(value) ~= "table" then
-    return value
-  end
-  local out, n, count, texts = {}, #value, 0, true
-  for key, part in pairs(value) do
-    count = count + 1
-    texts = texts and type(key) == "string"
-    out[key] = marked(part)
-  end
-  if count == 0 then return json.object() end
-  if texts then return json.object(out) end
-  if n == count then return json.array(out) end -- 1, 2, 3 …
-  local list = json.array()
-  for key, part in pairs(out) do list[#list + 1] = {key, part} end
-  return {["$pairs"] = list}
-end
-
-local function restored(value)
-  if type(value) ~= "table" then return value end
-  if value["$bytes"] then return require("crypto").from_base64(value["$bytes"]) end
-  local out = {}
-  if value["$pairs"] then
-    for _, pair in ipairs(value["$pairs"]) do out[pair[1]] = restored(pair[2]) end
-    return out
-  end
-  for key, part in pairs(value) do out[key] = restored(part) end
-  return out
-end
+local function refuse(text, ...) errors.raise(400, text:format(...)) end
 
 -- ---- writing ----
 
-local function write_text(put, path, text)
-  for from = 1, #text, TEXT do
-    put{p = json.array(path), b = require("crypto").base64(text:sub(from, from + TEXT - 1))}
+local function path_text(path)
+  local parts = {}
+  for i, key in ipairs(path) do parts[i] = json.encode(key) end
+  return "[" .. table.concat(parts, ",") .. "]"
+end
+
+local function below(path, key)
+  local longer = table.move(path, 1, #path, 1, {})
+  longer[#longer + 1] = key
+  return longer
+end
+
+local function keys_of(t)
+  local keys, texts = {}, true
+  for key in pairs(t) do
+    keys[#keys + 1] = key
+    texts = texts and type(key) == "string"
+  end
+  return keys, texts
+end
+
+local put_table
+
+-- A member that json.encode refused: a table with more than JSON in it or too much of it, or bytes.
+local function put_member(line, path, value)
+  if type(value) == "table" then return put_table(line, path, value) end
+  if type(value) ~= "string" then json.encode(value) end -- says what is wrong
+  local at = path_text(path)
+  for from = 1, #value, BYTES do
+    line('[' .. at .. ',{"$bytes":"' .. crypto.base64(value:sub(from, from + BYTES - 1)) .. '"}]')
   end
 end
 
-local write
-
-local function write_table(put, path, value)
-  put{p = json.array(path), v = json.object()}
-  local some, left = json.array(), PIECE
+-- The members are looked up when their turn comes, for line() may wait and the world goes on.
+function put_table(line, path, t)
+  local keys, texts = keys_of(t)
+  local open, close = texts and ",{" or ',{"$pairs":[', texts and "}]" or "]}]"
+  local at = path_text(path)
+  local parts, size, later = {}, 0, {}
   local function flush()
-    if some[1] then put{p = json.array(path), m = some} end
-    some, left = json.array(), PIECE
+    line("[" .. at .. open .. table.concat(parts, ",") .. close)
+    parts, size = {}, 0
   end
-  for key, part in pairs(value) do
-    local after = measure(part, left)
-    if after >= 0 then
-      some[#some + 1] = {key, marked(part)}
-      left = after - 24
-    else
-      flush()
-      if measure(part, PIECE) >= 0 then
-        some[1] = {key, marked(part)}
-      else
-        local deeper = table.move(path, 1, #path, 1, {})
-        deeper[#deeper + 1] = key
-        write(put, deeper, part)
+  for _, key in ipairs(keys) do
+    local value = t[key]
+    local ok, text = pcall(json.encode, value)
+    if not ok then
+      later[#later + 1] = key
+    elseif value ~= nil then
+      local name = json.encode(key)
+      parts[#parts + 1] = texts and name .. ":" .. text or "[" .. name .. "," .. text .. "]"
+      size = size + #name + #text
+      if size > PIECE then flush() end
+    end
+  end
+  flush() -- a table without members is made by a line without any
+  for _, key in ipairs(later) do put_member(line, below(path, key), t[key]) end
+end
+
+-- A chat and its history, at one go: what is said meanwhile is in neither. Entries are JSON texts already.
+local function put_chat(line, chat)
+  local head = {}
+  for name, value in pairs(chat) do
+    if name ~= "entries" then head[name] = value end
+  end
+  local key = json.encode(chat.key)
+  local lines = {'[["chats"],{' .. key .. ":" .. json.encode(head) .. "}]"}
+  local from, size = 1, 0
+  for i = 1, chat.n do
+    local entry = chat.entries[i]
+    size = size + (math.type(entry) and 20 or #entry)
+    if size > PIECE or i == chat.n then
+      lines[#lines + 1] = '[["chats",' .. key .. ',"entries"],[' .. table.concat(chat.entries, ",", from, i) .. "]]"
+      from, size = i + 1, 0
+    end
+  end
+  line(table.concat(lines, ",\n"))
+end
+
+-- world_save.writer() → function(out) that writes the world by out:write(piece), which may wait.
+function world_save.writer()
+  return function(out)
+    local parts, size = {}, 0
+    local function put(text)
+      parts[#parts + 1] = text
+      size = size + #text
+      if size < PIECE then return end
+      local whole = table.concat(parts)
+      parts, size = {}, 0
+      out:write(whole)
+    end
+    local function line(text) put(text .. ",\n") end
+    local state = world.state
+    put('{"format":"moonline world ' .. VERSION .. '","now":' .. clock.now() .. ',"state":[\n')
+    for _, key in ipairs((keys_of(state.chats))) do put_chat(line, state.chats[key]) end
+    local plain = {}
+    for _, name in ipairs((keys_of(state))) do
+      if type(state[name]) == "table" and name ~= "chats" and name ~= "index" then
+        put_table(line, {name}, state[name])
       end
     end
-  end
-  flush()
-end
-
-function write(put, path, value)
-  if measure(value, PIECE) >= 0 then return put{p = json.array(path), v = marked(value)} end
-  if type(value) == "string" then return write_text(put, path, value) end
-  write_table(put, path, value)
-end
-
--- world_save.writer() → function(out) that writes the state of this moment by out:write(line). Everything is encoded at
--- once: a slow reader lets others change the state meanwhile.
-function world_save.writer()
-  local lines = {('{"format":"%s","now":%d,"pieces":[\n'):format(FORMAT, clock.now())}
-  write(function(piece) lines[#lines + 1] = json.encode(piece) .. ",\n" end, {"state"}, world.state)
-  lines[#lines + 1] = "null]}\n"
-  return function(out)
-    for i = 1, #lines do
-      if not out:write(lines[i]) then break end
-      lines[i] = nil
+    -- What numbers things comes last: it is beyond all that was saved before.
+    for name, value in pairs(state) do
+      if type(value) ~= "table" then plain[name] = value end
     end
+    put("[[]," .. json.encode(plain) .. "]\n]}\n")
+    if size > 0 then out:write(table.concat(parts)) end
   end
 end
 
 -- ---- reading ----
 
-local function refuse(text, ...) errors.raise(400, text:format(...)) end
-
-local function decode(text, line)
-  local ok, value = pcall(json.decode, text)
-  if ok then return value end
-  refuse("the world is not JSON%s: %s", line and (" (line %d)"):format(line) or "", tostring(value))
-end
-
--- The head and the pieces: line by line where they stand as they were written, else as one document.
-local function read(text)
-  local first, at = text:match('^(%s*{[^\n]*"pieces":%[)\r?\n()')
-  if not first then
-    local made = decode(text)
-    return made, type(made) == "table" and made.pieces
-  end
-  local pieces, line = {}, 1
-  for each in text:gmatch("[^\r\n]+", at) do
-    line = line + 1
-    if each:find("^%s*null%]}") then return decode(first .. "]}"), pieces end
-    pieces[#pieces + 1] = decode(each:gsub(",%s*$", ""), line)
-  end
-  refuse("the world ends in the middle: its last line is missing")
-end
-
--- Put the pieces together → what they are of. Bytes that came in several are joined at their end.
-local function build(pieces)
-  local top, joining = {}, nil
-  local function join()
-    if joining then joining.at[joining.key] = table.concat(joining) end
-    joining = nil
-  end
-  if pieces[#pieces] == json.null then pieces[#pieces] = nil end -- the end mark
-  for _, piece in ipairs(pieces) do
-    local at, path = top, piece.p
-    for i = 1, #path - 1 do at = at[path[i]] end
-    local key = path[#path]
-    if not (piece.b and joining and joining.at == at and joining.key == key) then join() end
-    if piece.b then
-      joining = joining or {at = at, key = key}
-      joining[#joining + 1] = require("crypto").from_base64(piece.b)
-    elseif piece.m then
-      for _, pair in ipairs(piece.m) do at[key][pair[1]] = restored(pair[2]) end
-    else
-      at[key] = restored(piece.v)
+-- Iterator over the lines of what read() returns piece by piece, nil in the end.
+local function lines_of(read)
+  local text, at = "", 1
+  return function()
+    while text do
+      local stop = text:find("\n", at, true)
+      if stop then
+        local line = text:sub(at, stop - 1)
+        at = stop + 1
+        return line
+      end
+      local piece = #text - at < LINE_MOST and read()
+      if not piece then
+        local line = text:sub(at)
+        text = nil
+        return line ~= "" and line or nil
+      end
+      text, at = text:sub(at) .. piece, 1
     end
   end
-  join()
-  return top
 end
 
--- world_save.load(text) → state. Raises a refusal.
-function world_save.load(text)
-  local head, pieces = read(text)
-  if type(head) ~= "table" or head.format ~= FORMAT or type(pieces) ~= "table" then
-    refuse("this is no world: it was not written by /_/save")
+local function find(state, path, last)
+  local t = state
+  for i = 1, last do
+    local inner = t[path[i]]
+    if type(inner) ~= "table" then
+      inner = {}
+      t[path[i]] = inner
+    end
+    t = inner
   end
-  local ok, top = pcall(build, pieces)
-  if not ok or type(top.state) ~= "table" then
-    refuse("this is no world any more: a part of it is missing or was changed")
+  return t
+end
+
+local function append(state, chat, entries)
+  local list, index, n = chat.entries, state.index, #chat.entries
+  for i, entry in ipairs(entries) do
+    local id = type(entry) == "table" and math.tointeger(tonumber(entry.id))
+    if id then index[id] = chat.number << 32 | n + i end
+    list[n + i] = type(entry) == "table" and json.encode(entry) or entry
   end
-  local state, reads = top.state, world.new(1).format
-  if state.format ~= reads then
-    refuse("this world has format %s, and this emulator reads %s", tostring(state.format), reads)
+end
+
+local function take(state, bytes, path, given)
+  local last = #path
+  if path[1] == "chats" and path[3] == "entries" then return append(state, state.chats[path[2]], given) end
+  if given["$bytes"] then
+    local t, name = find(state, path, last - 1), path[last]
+    local pieces = t[name]
+    if not pieces then
+      pieces = {}
+      t[name] = pieces
+      bytes[#bytes + 1] = {t, name}
+    end
+    pieces[#pieces + 1] = crypto.from_base64(given["$bytes"])
+    return
+  end
+  local t = find(state, path, last)
+  if given["$pairs"] then
+    for _, pair in ipairs(given["$pairs"]) do t[pair[1]] = pair[2] end
+    return
+  end
+  for name, value in pairs(given) do
+    t[name] = value
+    if path[1] == "chats" then value.entries = {} end
+  end
+end
+
+-- world_save.load(read [, pause]) → state. read(): the next piece of a text of world_save.writer, nil behind its end.
+-- pause(): called now and then, so that others have a turn. Raises a refusal.
+function world_save.load(read, pause)
+  local next_line = lines_of(read)
+  local ok, head = pcall(json.decode, (next_line() or "") .. "]}")
+  local version = ok and type(head) == "table" and tostring(head.format):match("^moonline world (%d+)$")
+  if not version then refuse("this is no world: it was not written by /_/save") end
+  if version ~= VERSION then
+    refuse("this world has format %s, and this emulator reads %s", version, VERSION)
+  end
+  local state = world.new(1)
+  local bytes, n, whole = {}, 1, false
+  for line in next_line do
+    n = n + 1
+    if line == "]}" then
+      whole = true
+      break
+    end
+    local fine, e = pcall(function()
+      local made = json.decode(line:sub(-1) == "," and line:sub(1, -2) or line, true)
+      take(state, bytes, made[1], made[2])
+    end)
+    if not fine then refuse("line %d of the world is not as /_/save wrote it: %s", n, tostring(e)) end
+    if pause and n % 256 == 0 then pause() end
+  end
+  if not whole then refuse("the world is not whole: it ends behind line %d", n) end
+  for _, place in ipairs(bytes) do place[1][place[2]] = table.concat(place[1][place[2]]) end
+  if state.format ~= world.new(1).format then
+    refuse("this world's state has format %s, and this emulator's has %s", tostring(state.format), world.new(1).format)
   end
   return state
+end
+
+-- world_save.pieces(text) → function for world_save.load.
+function world_save.pieces(text)
+  local at = 1
+  return function()
+    if at > #text then return nil end
+    local piece = text:sub(at, at + 16 * PIECE - 1)
+    at = at + #piece
+    return piece
+  end
 end
 
 return world_save

@@ -98,7 +98,9 @@ end
 
 -- ---- values to text ----
 
+-- As the real one: no bytes that are no UTF-8, no lists with holes, no table of both kinds.
 local function quoted(s)
+  if not utf8.len(s) then error("the string is not UTF-8", 0) end
   return '"' .. s:gsub('[%c"\\]', function(c)
     return c == '"' and '\\"' or c == "\\" and "\\\\" or ("\\u%04x"):format(c:byte())
   end) .. '"'
@@ -110,6 +112,14 @@ local function put(v, key)
   if type(v) == "number" then return math.type(v) == "float" and ("%.17g"):format(v) or tostring(v) end
   if type(v) ~= "table" then return tostring(v) end
   local meta, out = getmetatable(v), {}
+  local count, numbers = 0, 0
+  for k in pairs(v) do
+    count, numbers = count + 1, numbers + (math.type(k) == "integer" and 1 or 0)
+    if type(k) ~= "string" and math.type(k) ~= "integer" then error("JSON has only names", 0) end
+  end
+  if meta ~= OBJECT and numbers > 0 and (numbers < count or #v < count) then
+    error("the array has holes, or names", 0)
+  end
   if meta ~= OBJECT and (meta == ARRAY or #v > 0 or next(v) == nil and LISTS[key]) then
     for i = 1, #v do out[i] = put(v[i]) end
     return "[" .. table.concat(out, ",") .. "]"

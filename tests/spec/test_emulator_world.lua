@@ -11,6 +11,7 @@ local feed = require "emulator.feed"
 local people = require "emulator.people"
 local world = require "emulator.world"
 local world_file = require "emulator.world_file"
+local world_save = require "emulator.world_save"
 local worlds = require "emulator.worlds"
 
 local function load_lua(text)
@@ -269,13 +270,66 @@ tap.test("what is no world is refused", function()
     tap.same({status, answer.message:find(part, 1, true) ~= nil and part or answer.message}, {400, part})
   end
   no("the body is empty", "")
-  no("the world is not JSON", "{")
+  no("this is no world", "{")
   no("this is no world", "{}")
-  no("this is no world", '{"format":"moonline world x","pieces":[]}')
-  no("this is no world any more", '{"format":"moonline world 1","pieces":[{"p":["a","b"],"v":1}]}')
-  no("this world has format 99", '{"format":"moonline world 1","pieces":[{"p":["state"],"v":{"format":99}}]}')
-  no("the world is not JSON (line 2)", '{"format":"moonline world 1","pieces":[\n{\nnull]}')
-  no("the world ends in the middle", save():sub(1, -9))
+  no("this is no world", '{"format":"moonline world x","state":[\n]}\n')
+  no("this world has format 99", '{"format":"moonline world 99","now":1,"state":[\n]}\n')
+  no("this world's state has format 7", '{"format":"moonline world 2","now":1,"state":[\n[[],{"format":7}]\n]}\n')
+  local whole = save()
+  no("the world is not whole", whole:sub(1, whole:find("\n", #whole // 2)))
+  no("line 2 of the world is not as /_/save wrote it", (whole:gsub("\n", "\n[", 1)))
+  no("line 2 of the world is not as /_/save wrote it", (whole:gsub("\n.-\n", "\n7,\n", 1)))
+  no("line 2 of the world", '{"format":"moonline world 2","now":1,"state":[\n[["chats","x","entries"],[{}]],\n]}\n')
+end)
+
+-- Pieces of any size come out the same: what is read ends anywhere.
+tap.test("a saved world is read in pieces; what is long is written in pieces", function()
+  local channel = deeds.world()
+  local U1 = kit.user(1)
+  for i = 1, 300 do
+    deeds.act{as = U1, ["do"] = "message", message = {type = "text", text = ("%d "):format(i) .. ("x"):rep(1000)}}
+  end
+  local bytes = ("\0\255\n\128"):rep(100001)
+  world.state.media.long = {type = "image/png", body = bytes}
+  channel.things = {[7] = {["a"] = {"\255"}}, name = {}, deep = {list = {"a", "b"}, raw = "\200"}}
+  local last = world.state.last_message
+  local text = save()
+  local longest = 0
+  for row in text:gmatch("[^\n]+") do longest = math.max(longest, #row) end
+  tap.same(longest < 300000, true)
+  for _, size in ipairs{999, 65536, #text} do
+    local at = 1
+    local state = world_save.load(function()
+      local piece = text:sub(at, at + size - 1)
+      at = at + size
+      return piece ~= "" and piece or nil
+    end)
+    tap.same(state.media.long.body == bytes, true)
+    tap.same(state.channels[channel.id].things, channel.things)
+    tap.same(state.last_message, last)
+    tap.same(#state.chats[channel.id .. ":" .. U1].entries, 300)
+    world.state = state
+    local chat, place, entry = world.find(world.entry(kit.chat(U1), 300).id)
+    tap.same({chat == kit.chat(U1), place, entry.message.text:sub(1, 4)}, {true, 300, "300 "})
+  end
+end)
+
+tap.test("what happens while a world is saved does not break it", function()
+  deeds.world()
+  local n, parts = 0, {}
+  for i = 1, 20 do people.add_user{id = kit.user(900 + i), name = ("y"):rep(8000)} end
+  local _, writer = deeds.control("GET", "/_/save")
+  writer{write = function(_, piece)
+    parts[#parts + 1] = piece
+    n = n + 1
+    for i = 1, 50 do people.add_user{name = ("Late %d %d"):format(n, i)} end
+    deeds.act{as = kit.user(n % 2 + 1), ["do"] = "message", message = {type = "text", text = ("z"):rep(5000)}}
+  end}
+  tap.same(n > 1, true)
+  local status, answer = deeds.control("POST", "/_/load", {body = table.concat(parts)})
+  if status ~= 200 then error(answer.message) end
+  local user = deeds.act{as = kit.user(1), ["do"] = "message", message = {type = "text", text = "on"}}
+  tap.same(world.find(user.entry.id) == kit.chat(kit.user(1)), true)
 end)
 
 -- ---- snapshots ----
