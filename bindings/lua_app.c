@@ -4,7 +4,8 @@
  *   on_news(fn)     fn(table) for each thing that happens to the bots beside it, in order; see runtime/host/news.h
  *   print(text)     a line on the standard output of the command
  *   read(path [, from [, n]])  the bytes of a file, relative to the folder the command was called in; nil and why not.
- *                   from, n: of a piece of it */
+ *                   from, n: of a piece of it
+ *   collect(pause)  collects garbage now; from then on it is collected again at so many per cent of what was left */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "bindings/json.h"
 #include "bindings/lua_api.h"
 #include "bindings/lua_modules.h"
+#include "bindings/memory.h"
 #include "bindings/task_private.h"
 
 static int news_ref = LUA_NOREF; /* the function of on_news, for as long as the process lives */
@@ -41,6 +43,17 @@ static int host_print(lua_State *L)
     lua_pushfstring(L, "%s\n", text.p);
     text.p = lua_tolstring(L, -1, &text.n);
     wire_send_strings(worker_wire(), WIRE_OUTPUT, STR("out"), text);
+    return 0;
+}
+
+static int host_collect(lua_State *L)
+{
+    lua_Integer pause = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, pause >= 100 && pause <= 1000, 1, "per cent, 100 to 1000");
+    lua_gc(L, LUA_GCSETPAUSE, (int)pause);
+    memory_grace();
+    lua_gc(L, LUA_GCCOLLECT);
+    memory_ungrace();
     return 0;
 }
 
@@ -83,7 +96,8 @@ void lua_app_news(struct str json)
 int luaopen_emulator_host(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"settings", host_settings}, {"on_news", host_on_news}, {"print", host_print}, {"read", file_read}, {NULL, NULL}};
+        {"settings", host_settings}, {"on_news", host_on_news}, {"print", host_print}, {"read", file_read}, {"collect", host_collect},
+        {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

@@ -53,6 +53,8 @@ local function option(fn, ...)
   error(errors.is(e) and e.body.message or e, 0)
 end
 
+worlds.collect = host.collect
+
 option(worlds.begin, function()
   if not settings.world then
     return function() seed.fill(settings) end
@@ -62,6 +64,7 @@ option(worlds.begin, function()
     local state = world_save.load(given and world_save.pieces(given) or pieces())
     return function() world.state = state end
   end
+  worlds.tighten() -- the table of a large file is as large as the world, and gone with the last of it
   local made = world_file.read(given or read(), settings.world_name or settings.world:match("[^/]*$"))
   return function() world_file.fill(made, settings) end
 end)

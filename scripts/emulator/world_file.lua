@@ -167,8 +167,10 @@ end
 
 local function add_history(made, find)
   local known = {} -- chats by what the file calls them
-  for i, given in ipairs(made.history or {}) do
-    local at = {"history", i}
+  local history = made.history or {}
+  for i = 1, #history do
+    local given, at = history[i], {"history", i}
+    history[i] = nil -- a million of them need not stay until the last is done
     local key = (given.channel or "") .. "\0" .. tostring(given.chat)
     local place = known[key]
     if not place then

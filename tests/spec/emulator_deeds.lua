@@ -132,8 +132,10 @@ package.loaded["emulator.host"] = {
   settings = function() return deeds.settings end,
   on_news = function(fn) deeds.news = fn end,
   print = function(text) deeds.printed[#deeds.printed + 1] = text end,
-  read = function(path)
-    if deeds.files[path] then return deeds.files[path] end
+  collect = function() end,
+  read = function(path, from, n)
+    local text = deeds.files[path]
+    if text then return text:sub((from or 0) + 1, n and (from or 0) + n or -1) end
     return nil, "No such file or directory"
   end,
 }

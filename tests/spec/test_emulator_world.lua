@@ -332,6 +332,19 @@ tap.test("what happens while a world is saved does not break it", function()
   tap.same(world.find(user.entry.id) == kit.chat(kit.user(1)), true)
 end)
 
+tap.test("thousands are in the order they were made, too, and where a number is missing or comes twice", function()
+  local set = {}
+  for i = 1, 1500 do set["id" .. i] = {id = "id" .. i, n = i * 2} end
+  local list = people.sorted(set)
+  tap.same({#list, list[1].n, list[750].n, list[1500].n}, {1500, 2, 1500, 3000})
+  set.id7.n = 4
+  list = people.sorted(set)
+  tap.same({#list, list[1].id, list[2].id, list[3].id, list[1500].n}, {1500, "id1", "id2", "id7", 3000})
+  set.id7.n = nil
+  list = people.sorted(set)
+  tap.same({#list, list[1].id, list[2].id}, {1500, "id7", "id1"})
+end)
+
 -- ---- snapshots ----
 
 tap.test("snapshots: as it was, with its time; each can be gone back to several times", function()
@@ -406,6 +419,16 @@ tap.test("with a file, by its path; reset reads it again", function()
   deeds.files["/tmp/w.json"] = text
   start{world = "/tmp/w.json"}
   tap.same(by_name(world.state.users, "B") ~= nil, true)
+  start{}
+  local function put(path)
+    local status, answer = deeds.control("POST", "/_/load", {query = {file = path}})
+    return {status, answer.message}
+  end
+  tap.same(put("/tmp/w.json"), {200})
+  tap.same(by_name(world.state.users, "B") ~= nil, true)
+  tap.same(put("w.json"), {400, "file: the whole path is needed, from / on"})
+  tap.same(put("/tmp/none.json"), {400, "file: No such file or directory"})
+  tap.same(put("/tmp/w.lua"), {400, "this is no world: it was not written by /_/save"})
   tap.raises("--world /tmp/none.lua: No such file", start, {world = "/tmp/none.lua"})
   deeds.files["/tmp/bad.lua"] = "return {usres = {}}"
   tap.raises("bad.lua:1: usres: there is no 'usres'; did you mean 'users'?", start, {world = "/tmp/bad.lua"})
