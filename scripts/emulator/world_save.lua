@@ -210,32 +210,58 @@ local function take(state, bytes, path, given)
   end
 end
 
+-- The world as one value, where tools have changed its lines; nil when that is no JSON, or too much to decode at once.
+local function document(first, next_line)
+  local parts, size = {first}, #first
+  for line in next_line do
+    parts[#parts + 1] = line
+    size = size + #line
+    if size > LINE_MOST then return nil end
+  end
+  local ok, made = pcall(json.decode, table.concat(parts, "\n"), true)
+  return ok and type(made) == "table" and type(made.state) == "table" and made or nil
+end
+
+-- → format, function that returns the number of the next line and what stands on it.
+local function open(read)
+  local next_line = lines_of(read)
+  local first, n = next_line() or "", 1
+  local ok, head = pcall(json.decode, first .. "]}")
+  if not ok then
+    local made = document(first, next_line)
+    if not made then return nil end
+    return made.format, function()
+      n = n + 1
+      return n, made.state[n - 1]
+    end
+  end
+  return type(head) == "table" and head.format, function()
+    local line = next_line()
+    n = n + 1
+    if not line then refuse("the world is not whole: it ends behind line %d", n - 1) end
+    if line == "]}" then return n, nil end
+    local fine, made = pcall(json.decode, line:sub(-1) == "," and line:sub(1, -2) or line, true)
+    return n, fine and made or false
+  end
+end
+
 -- world_save.load(read [, pause]) → state. read(): the next piece of a text of world_save.writer, nil behind its end.
 -- pause(): called now and then, so that others have a turn. Raises a refusal.
 function world_save.load(read, pause)
-  local next_line = lines_of(read)
-  local ok, head = pcall(json.decode, (next_line() or "") .. "]}")
-  local version = ok and type(head) == "table" and tostring(head.format):match("^moonline world (%d+)$")
+  local format, next_piece = open(read)
+  local version = tostring(format):match("^moonline world (%d+)$")
   if not version then refuse("this is no world: it was not written by /_/save") end
   if version ~= VERSION then
     refuse("this world has format %s, and this emulator reads %s", version, VERSION)
   end
-  local state = world.new(1)
-  local bytes, n, whole = {}, 1, false
-  for line in next_line do
-    n = n + 1
-    if line == "]}" then
-      whole = true
-      break
+  local state, bytes = world.new(1), {}
+  for n, made in next_piece do
+    if made == nil then break end
+    if type(made) ~= "table" or not pcall(take, state, bytes, made[1], made[2]) then
+      refuse("line %d of the world is not as /_/save wrote it", n)
     end
-    local fine, e = pcall(function()
-      local made = json.decode(line:sub(-1) == "," and line:sub(1, -2) or line, true)
-      take(state, bytes, made[1], made[2])
-    end)
-    if not fine then refuse("line %d of the world is not as /_/save wrote it: %s", n, tostring(e)) end
     if pause and n % 256 == 0 then pause() end
   end
-  if not whole then refuse("the world is not whole: it ends behind line %d", n) end
   for _, place in ipairs(bytes) do place[1][place[2]] = table.concat(place[1][place[2]]) end
   if state.format ~= world.new(1).format then
     refuse("this world's state has format %s, and this emulator's has %s", tostring(state.format), world.new(1).format)

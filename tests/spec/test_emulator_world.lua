@@ -228,9 +228,9 @@ end)
 tap.test("large parts are taken apart: no line is large, and all comes back", function()
   deeds.world()
   local state = world.state
-  state.media.large = {type = "video/mp4", body = ("\0\255abc"):rep(1000000)}
+  state.media.large = {type = "video/mp4", body = ("\0\255abc"):rep(100000)}
   state.much = {names = {}, numbers = {}, deep = {[5] = {["a b"] = {}}}}
-  for i = 1, 30000 do
+  for i = 1, 10000 do
     state.much.names["name " .. i] = {i, "text " .. i}
     state.much.numbers[i * 3] = "text " .. i
     state.much.deep[5]["a b"][i] = {n = i, s = ("x"):rep(50)}
@@ -286,10 +286,10 @@ end)
 tap.test("a saved world is read in pieces; what is long is written in pieces", function()
   local channel = deeds.world()
   local U1 = kit.user(1)
-  for i = 1, 300 do
+  for i = 1, 100 do
     deeds.act{as = U1, ["do"] = "message", message = {type = "text", text = ("%d "):format(i) .. ("x"):rep(1000)}}
   end
-  local bytes = ("\0\255\n\128"):rep(100001)
+  local bytes = ("\0\255\n\128"):rep(50001)
   world.state.media.long = {type = "image/png", body = bytes}
   channel.things = {[7] = {["a"] = {"\255"}}, name = {}, deep = {list = {"a", "b"}, raw = "\200"}}
   local last = world.state.last_message
@@ -297,7 +297,7 @@ tap.test("a saved world is read in pieces; what is long is written in pieces", f
   local longest = 0
   for row in text:gmatch("[^\n]+") do longest = math.max(longest, #row) end
   tap.same(longest < 300000, true)
-  for _, size in ipairs{999, 65536, #text} do
+  for _, size in ipairs{4999, #text} do
     local at = 1
     local state = world_save.load(function()
       local piece = text:sub(at, at + size - 1)
@@ -307,10 +307,10 @@ tap.test("a saved world is read in pieces; what is long is written in pieces", f
     tap.same(state.media.long.body == bytes, true)
     tap.same(state.channels[channel.id].things, channel.things)
     tap.same(state.last_message, last)
-    tap.same(#state.chats[channel.id .. ":" .. U1].entries, 300)
+    tap.same(#state.chats[channel.id .. ":" .. U1].entries, 100)
     world.state = state
-    local chat, place, entry = world.find(world.entry(kit.chat(U1), 300).id)
-    tap.same({chat == kit.chat(U1), place, entry.message.text:sub(1, 4)}, {true, 300, "300 "})
+    local chat, place, entry = world.find(world.entry(kit.chat(U1), 100).id)
+    tap.same({chat == kit.chat(U1), place, entry.message.text:sub(1, 4)}, {true, 100, "100 "})
   end
 end)
 
