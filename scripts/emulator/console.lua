@@ -40,10 +40,8 @@ end
 -- console.line(item) → the line of an item of the feed, nil for those that are not said.
 function console.line(item)
   if item.kind == "message" then
-    if item.people then
-      return ("%s → %d people: %s"):format(plain(name_of(item.entry.from)), item.people, console.summary(item.entry.message))
-    end
-    return ("%s → %s: %s"):format(plain(name_of(item.entry.from)), plain(place_of(item)), console.summary(item.entry.message))
+    local to = item.people and ("%d people"):format(item.people) or plain(place_of(item))
+    return ("%s → %s: %s"):format(plain(name_of(item.entry.from)), to, console.summary(item.entry.message))
   elseif item.kind == "delivery" and not item.ok then
     return ("webhook %s was not taken: %s"):format(item.event, plain(item.error or tostring(item.status)))
   elseif item.kind == "call" and (not item.status or item.status >= 400) then

@@ -9,8 +9,8 @@ local near = require "emulator.near"
 local control = {}
 
 local rows = {}
-for _, file in ipairs{"control_world", "control_console", "control_chats", "control_say", "control_log", "control_state"} do
-  for _, row in ipairs(require("emulator." .. file)) do rows[#rows + 1] = row end
+for _, file in ipairs{"world", "console", "chats", "say", "log", "state"} do
+  for _, row in ipairs(require("emulator.control_" .. file)) do rows[#rows + 1] = row end
 end
 control.rows = rows
 

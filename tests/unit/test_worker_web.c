@@ -201,7 +201,7 @@ TEST(frames_that_fit_nowhere_end_the_worker)
         case 3: ask(&k, 1, "POST", "/", "", 2), ask(&k, 1, "POST", "/", "", 2); break;
         case 4: ask(&k, 1, "POST", "/", "x", 1), body(&k, 1, "", true); break;
         case 5: kit_send(&k, WIRE_WEB_GONE, "x", 1); break;
-        case 6: kit_leave(&k), ask(&k, 1, "POST", "/", "", 0); break;
+        case 6: ask(&k, 1, "POST", "/", "", 0), kit_leave(&k), ask(&k, 2, "POST", "/", "", 0); break;
         }
         refused(&k);
     }
