@@ -32,6 +32,7 @@ struct worker {
     uint32_t generation, slot;
     bool check;                  /* `moonline check`: load, report, leave */
     bool trace;                  /* tell the host which handler takes an event and what it calls: trace_news.h */
+    bool trace_bodies;           /* and what went out and came back with each call */
     char *app, *app_settings;    /* NULL, or the module of ours that is loaded in place of a bot, and its settings as JSON */
     char *command;               /* NULL, or the name of the command this process runs; see lua_command.c */
     bool loading;                /* the bot's top level is running */

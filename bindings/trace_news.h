@@ -1,5 +1,6 @@
 /* What a worker tells the host while somebody looks on (SETTING_TRACE): which handler takes an event, and each call of
- * LINE when it ended. JSON objects in TRACE frames; runtime/host/news.h lists them. */
+ * LINE when it ended; where it says so (worker.trace_bodies) with what went out and came back, without secrets. JSON objects in
+ * TRACE frames; runtime/host/news.h lists them. */
 #pragma once
 #include <lua.h>
 #include <stddef.h>

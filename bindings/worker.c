@@ -191,7 +191,8 @@ static const char *setting(struct str name, struct str value)
         return NULL;
     }
     if (str_is(name, SETTING_TRACE)) {
-        worker.trace = str_is(value, "yes");
+        worker.trace_bodies = str_is(value, "bodies");
+        worker.trace = worker.trace_bodies || str_is(value, "yes");
         return NULL;
     }
     if (str_is(name, SETTING_RENEWS)) {

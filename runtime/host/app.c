@@ -17,7 +17,14 @@
 #include "host/web.h"
 
 #define SETTINGS_MOST (LIMIT_FRAME / 2)
-#define NEWS_MOST 65536
+#define NEWS_MOST (LIMIT_FRAME / 2)
+#define EARLY_MOST 256
+
+struct app_early {
+    struct app_early *next;
+    size_t n;
+    char json[];
+};
 
 static int start_server(struct app *a, char *error, size_t n)
 {
@@ -52,11 +59,55 @@ static void browse(const struct app *a)
     LOG(WARN, "no browser was found; open the page by hand", F_STR("page", url));
 }
 
-void app_ready(const struct app *a)
+/* ---- news ---- */
+
+static void send_news(const struct app *a, struct str json)
+{
+    const struct generation *g = a->bot->current ? a->bot->current : a->bot->next;
+    if (g && g->slots[0].process) wire_send_strings(worker_process_wire(g->slots[0].process), WIRE_NEWS, json, (struct str){0, 0});
+}
+
+/* It is loading still: bots may be quicker, and have events of a run before. */
+static void keep_news(struct app *a, struct str json)
+{
+    if (a->early_n == EARLY_MOST) return;
+    struct app_early *e = mem_alloc(sizeof *e + json.n);
+    e->next = NULL;
+    e->n = json.n;
+    memcpy(e->json, json.p, json.n);
+    *(a->early ? a->early_end : &a->early) = e;
+    a->early_end = &e->next;
+    a->early_n++;
+}
+
+static struct app_early *take_early(struct app *a)
+{
+    struct app_early *e = a->early;
+    if (e) a->early = e->next;
+    return e;
+}
+
+void app_news(struct host *h, struct str json)
+{
+    if (!h->app || json.n > NEWS_MOST) return;
+    if (h->app->bot->announced) send_news(h->app, json);
+    else keep_news(h->app, json);
+}
+
+void app_close(struct app *a)
+{
+    for (struct app_early *e; (e = take_early(a));) free(e);
+}
+
+void app_ready(struct app *a)
 {
     printf("moonline: %s http://%s\n", a->ready, http_server_address(a->server));
     if (a->hints) printf("moonline: or write from a terminal: curl -d hello http://%s/_/say\n", http_server_address(a->server));
     fflush(stdout);
+    for (struct app_early *e; (e = take_early(a));) {
+        send_news(a, (struct str){e->json, e->n});
+        free(e);
+    }
     if (a->opens) browse(a);
 }
 
@@ -83,11 +134,4 @@ struct credentials *app_credentials(const struct app *a)
     if (a->lives) return NULL;
     auto_free char *base = mem_printf("http://%s", http_server_address(a->server));
     return credentials_fixed(a->secret, a->token, base);
-}
-
-void app_news(struct host *h, struct str json)
-{
-    if (!h->app || json.n > NEWS_MOST) return;
-    const struct generation *g = h->app->bot->current ? h->app->bot->current : h->app->bot->next;
-    if (g && g->slots[0].process) wire_send_strings(worker_process_wire(g->slots[0].process), WIRE_NEWS, json, (struct str){0, 0});
 }

@@ -23,17 +23,25 @@ struct app {
     bool opens;                   /* open its page in a browser once it listens */
     const char *ready;            /* "page on": what the line says once it serves */
     bool hints;                   /* and one more line: how to say something without a browser */
+    /* NULL, or called once every door is open and nothing is served yet: 0, or ERR_… with one line in error, and nothing
+     * will be. It may wait, and may change settings. */
+    int (*before)(struct app *a, char *error, size_t n);
+    /* NULL, or called in the end if before() returned 0, when no bot runs any more: the exit status, 0 if all is well. */
+    int (*after)(struct app *a);
+    void *user;                   /* of these two */
     /* private */
     struct host *host;
     struct bot *bot;
     struct http_server *server;
     bool left;                    /* it was told to leave */
+    struct app_early *early, **early_end; /* news from before it could take any */
+    size_t early_n;
 };
 
 /* Make its bot and open its listener. 0, ERR_USAGE, or another code, with one line in error. */
 int app_open(struct app *a, struct host *h, char *error, size_t n);
 /* It serves, for the first time: says so, and opens its page if that was asked for. */
-void app_ready(const struct app *a);
+void app_ready(struct app *a);
 /* What its worker gets as settings: JSON, with the address of the bots' webhook. The caller frees. */
 char *app_settings(const struct app *a);
 /* Who the bots beside it are: the secret and token of the channel that it plays, and its address in place of LINE's.
@@ -41,3 +49,4 @@ char *app_settings(const struct app *a);
 struct credentials *app_credentials(const struct app *a);
 /* Something happened to a bot: JSON, one object. To whoever plays the application; nothing without one. */
 void app_news(struct host *h, struct str json);
+void app_close(struct app *a);

@@ -206,6 +206,7 @@ static struct event *event_of_row(struct dispatch *d, const struct store_row *ro
     e->attempts = row->attempts;
     e->received_ms = row->received_ms;
     e->rerun = row->received_ms < d->host->started_ms; /* another process may have begun it */
+    if (e->rerun) news_event(e); /* the others were told when they came */
     return e;
 }
 

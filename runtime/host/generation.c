@@ -77,7 +77,7 @@ static void send_start(struct slot *s)
         send_setting(&t, SETTING_APP, b->app);
         send_setting(&t, SETTING_APP_SETTINGS, own);
     } else if (b->host->app) {
-        send_setting(&t, SETTING_TRACE, "yes");
+        send_setting(&t, SETTING_TRACE, b->host->app->lives ? "bodies" : "yes");
     }
     const char *at = b->credentials->secrets;
     for (struct str secret; (secret = credentials_next_secret(&at)).p;)

@@ -34,6 +34,7 @@ struct process {
     enum stage stage;
     int64_t deadline_ns;   /* of DRAINING */
     int servers_open;
+    bool began;            /* the application's before() has done its part */
     int status;
     const char *command;   /* for messages */
 };
@@ -120,7 +121,7 @@ static int listen_all(struct host *h, char *error, size_t n)
         .max_body = LIMIT_WEBHOOK_BODY, .read_timeout_ms = o->read_timeout, .idle_timeout_ms = o->idle_timeout,
         .tls_cert = *o->tls_cert ? o->tls_cert : NULL, .tls_key = *o->tls_key ? o->tls_key : NULL,
     };
-    struct door door = {"--listen", h->app && h->app->next_ports && !options_given(o, "listen")};
+    struct door door = {"--listen", h->app && h->app->next_ports && !h->app->lives && !options_given(o, "listen")};
     int r = door_open(&door, h->loop, &public, &ingress_callbacks, h, &h->server, error, n);
     if (r) return r;
     door = (struct door){"--admin", false};
@@ -175,10 +176,20 @@ static void close_server(struct process *p, struct http_server **s)
     *s = NULL;
 }
 
+/* What is done after this must not be ended by another Ctrl-C. */
+static void be_deaf(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < 3; i++) sigaddset(&set, watched_signals[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static void store_closed(void *user)
 {
     struct process *p = user;
     p->stage = CLOSING;
+    if (p->host.app && p->host.app->after) be_deaf();
     for (size_t i = 0; i < 3; i++) uv_close((uv_handle_t *)&p->signals[i], NULL);
     uv_close((uv_handle_t *)&p->tick, NULL);
 }
@@ -266,14 +277,14 @@ static void fail_early(struct process *p, bool usage, const char *error)
     struct host *h = &p->host;
     close_server(p, &h->server);
     close_server(p, &h->admin);
+    close_server(p, &h->control);
     if (h->app) close_server(p, &h->app->server);
     if (h->store) store_close(h->store, NULL, NULL);
 }
 
-static void start(struct process *p)
+static void watch_signals(struct process *p)
 {
     struct host *h = &p->host;
-    h->dispatch = dispatch_new(h);
     for (size_t i = 0; i < 3; i++) {
         uv_signal_init(h->loop, &p->signals[i]);
         p->signals[i].data = p;
@@ -282,6 +293,22 @@ static void start(struct process *p)
     uv_timer_init(h->loop, &p->tick);
     p->tick.data = p;
     uv_timer_start(&p->tick, tick_cb, TICK_MS, TICK_MS);
+}
+
+/* Signals are taken from here on, also while before() waits: it is to be undone. */
+static void start(struct process *p)
+{
+    struct host *h = &p->host;
+    char error[1024] = "";
+    h->dispatch = dispatch_new(h);
+    watch_signals(p);
+    int r = h->app && h->app->before ? h->app->before(h->app, error, sizeof error) : 0;
+    if (r) {
+        for (size_t i = 0; i < 3; i++) uv_close((uv_handle_t *)&p->signals[i], NULL);
+        uv_close((uv_handle_t *)&p->tick, NULL);
+        return fail_early(p, r == ERR_USAGE, error);
+    }
+    p->began = true;
     banner(h);
     for (size_t i = 0; i < h->n_bots; i++) bot_start(h->bots[i]);
     dispatch_start(h->dispatch);
@@ -317,6 +344,8 @@ int host_run_app(const struct options *o, const char *command, struct app *app, 
         else start(&p);
     }
     uv_run(&loop, UV_RUN_DEFAULT);
+    if (p.began && app && app->after && app->after(app)) p.status = 1;
+    if (app) app_close(app);
     if (h->dispatch) dispatch_free(h->dispatch);
     map_free(&h->web);
     for (size_t i = 0; i < h->n_bots; i++) bot_free(h->bots[i]);

@@ -12,6 +12,7 @@
 #include "host/credentials.h"
 #include "host/dispatch.h"
 #include "host/host.h"
+#include "host/news.h"
 #include "host/web.h"
 #include "line/webhook.h"
 
@@ -148,6 +149,7 @@ static void stored(struct store_put *put)
         const struct store_event *s = &put->events[i];
         if (put->result == 0 && s->seq) {
             e->seq = s->seq;
+            news_event(e);
             dispatch_committed(h->dispatch, e);
             continue;
         }

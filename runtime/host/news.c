@@ -10,12 +10,14 @@
 
 static bool wanted(const struct generation *g) { return g->bot->host->app && !g->bot->app; }
 
-static void begin(struct buf *b, const char *what, const struct generation *g)
+static void begin_bot(struct buf *b, const char *what, const struct bot *bot)
 {
     buf_printf(b, "{\"what\":\"%s\"", what);
     json_put_key(b, "bot");
-    json_put(b, str_of(g->bot->name));
+    json_put(b, str_of(bot->name));
 }
+
+static void begin(struct buf *b, const char *what, const struct generation *g) { begin_bot(b, what, g->bot); }
 
 static void put_text(struct buf *b, const char *key, struct str text)
 {
@@ -25,12 +27,25 @@ static void put_text(struct buf *b, const char *key, struct str text)
 }
 
 /* Errors may quote what a script holds: secrets are taken out as in the log. */
-static void tell(struct buf *b, const struct generation *g)
+static void tell_host(struct buf *b, struct host *h)
 {
     buf_putc(b, '}');
     b->len = log_mask(b->data, b->len);
-    app_news(g->bot->host, buf_str(b));
+    app_news(h, buf_str(b));
     buf_free(b);
+}
+
+static void tell(struct buf *b, const struct generation *g) { tell_host(b, g->bot->host); }
+
+void news_event(const struct event *e)
+{
+    struct buf b = BUF(LIMIT_FRAME / 2); /* a webhook's body and more */
+    const struct app *a = e->bot->host->app;
+    if (!a || !a->lives || e->bot->app) return;
+    begin_bot(&b, "event", e->bot);
+    buf_printf(&b, ",\"received\":%lld,\"event\":", (long long)e->received_ms);
+    buf_append(&b, e->body.p, e->body.n);
+    tell_host(&b, e->bot->host);
 }
 
 void news_generation(const struct generation *g)

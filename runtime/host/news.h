@@ -6,10 +6,17 @@
  *
  *   {"what":"blamed","bot":…,"event":…,"generation":7,"attempt":1,"last":false,"error":…}  its worker was lost under it
  *
+ * With an application that only looks on while the bots talk to LINE (app->lives), what came, once it is stored:
+ *
+ *   {"what":"event","bot":…,"received":…,"event":{…}}                   as LINE sent it; may come twice after a restart
+ *
  * What a worker says by itself (WIRE_TRACE) comes between:
  *
  *   {"what":"handler","event":…,"generation":7,"where":"bot.lua:12","selector":"message.text"}
- *   {"what":"call","event":…,"operation":…,"where":…,"status":200,"request_id":…,"ms":2.1} */
+ *   {"what":"call","event":…,"operation":…,"where":…,"status":200,"request_id":…,"ms":2.1}
+ *
+ * and of a call while the bots talk to LINE, so that it can be shown: "method", "path", "query", "retry_key", "request" and
+ * "answer" (texts, cut at 64 KiB; bindings/trace_news.h). */
 #pragma once
 #include <stdbool.h>
 #include "base/str.h"
@@ -18,6 +25,7 @@ struct event;
 struct generation;
 struct wire_done;
 
+void news_event(const struct event *e);
 void news_generation(const struct generation *g);
 void news_refused(const struct generation *g, struct str why);
 void news_handled(const struct event *e, const struct generation *g, const struct wire_done *done);

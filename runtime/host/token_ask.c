@@ -8,8 +8,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "host/ask.h"
 #include "host/token.h"
-#include "net/http_client.h"
 
 #define ANSWER_MAX 65536
 #define FORM_MAX 16384
@@ -34,33 +34,11 @@ int token_request(const struct credentials *c, size_t secret, struct buf *form, 
     return r;
 }
 
-static void done(struct http_call *call) { uv_stop(call->user); }
-static void nothing(void *user) { (void)user; }
-
 int token_ask(const char *method, const char *url, const struct buf *form, int *ret_status, struct buf *ret_answer,
               char *error, size_t n)
 {
-    uv_loop_t loop;
     const char *const headers[] = {form ? TOKEN_FORM : NULL, NULL};
-    uv_loop_init(&loop);
-    struct http_client *client = http_client_new(&loop, &(struct http_client_options){.user_agent = "moonline"});
-    struct http_call call = {.method = method, .url = url, .headers = headers, .body = form ? form->data : NULL,
-                             .body_len = form ? form->len : 0, .max_answer = ANSWER_MAX, .done = done, .user = &loop};
-    http_client_start(client, &call);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    int r = call.result;
-    if (r == 0) {
-        *ret_status = call.status;
-        buf_append(ret_answer, call.answer.len ? call.answer.data : "", call.answer.len);
-    } else {
-        /* Without the query, in which a token or an assertion may stand. */
-        snprintf(error, n, "%.*s: %s", (int)strcspn(url, "?"), url, call.error ? call.error : err_text(r));
-    }
-    http_call_free(&call);
-    http_client_close(client, nothing, NULL);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    uv_loop_close(&loop);
-    return r;
+    return ask(&(struct ask){method, url, headers, form}, ret_status, ret_answer, error, n);
 }
 
 int token_issue(const struct credentials *c, struct token_answer *ret, char *error, size_t n)

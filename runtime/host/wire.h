@@ -65,7 +65,8 @@ enum wire_type {
 #define SETTING_API_BASE "api-base"      /* LINE_API_BASE, default https://api.line.me */
 #define SETTING_DATA_API_BASE "data-api-base"
 #define SETTING_MANAGER_API_BASE "manager-api-base"
-#define SETTING_TRACE "trace"        /* "yes": tell by TRACE frames which handler takes an event and what it calls */
+#define SETTING_TRACE "trace"        /* "yes": tell by TRACE frames which handler takes an event and what it calls; "bodies": with what
+                                        goes out and comes back */
 #define SETTING_APP "app"            /* module of moonline's own that is loaded in place of a bot's file */
 #define SETTING_APP_SETTINGS "app-settings" /* JSON text, its require "app".settings */
 /* Of mode "command" or with SETTING_APP; a SETTING_PATH that ends in a slash says that there is no bot to load, only a folder. */
