@@ -89,8 +89,8 @@ int emulator_prepare(struct emulator *e, const char *command, const struct optio
     if (!options_given(o, "log-level")) e->host.log_level = LOG_WARN;
     log_init((enum log_format)e->host.log, (enum log_level)e->host.log_level);
     worker_options(&e->options, &e->host);
-    put_text(b, "secret", e->secret);
-    put_text(b, "token", e->token);
+    if (!o->live) put_text(b, "secret", e->secret);
+    if (!o->live) put_text(b, "token", e->token);
     put_text(b, "webhook", o->webhook);
     put_text(b, "clock", clocks[o->clock]);
     put_list(b, "faults", o->fault);
@@ -103,7 +103,7 @@ int emulator_prepare(struct emulator *e, const char *command, const struct optio
     }
     e->app = (struct app){.module = "emulator", .options = &e->options, .secret = e->secret, .token = e->token,
                           .settings = b->data, .lives = o->live};
-    return *o->data ? 0 : make_folder(e, command);
+    return *o->data || o->live ? 0 : make_folder(e, command);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)

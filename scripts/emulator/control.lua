@@ -133,7 +133,7 @@ local function run(row, request)
   local refused = control.guard(request)
   if refused then return 403, {message = refused}, NO_STORE end
   if control.live and row.method ~= "GET" then
-    return 403, {message = "the page only looks on: this bot talks to LINE itself (--live)"}, NO_STORE
+    return 403, {message = "with --live the page only looks on: the bot talks to LINE itself"}, NO_STORE
   end
   local results = table.pack(pcall(function()
     return row.fn(input(row, request), request.params or {}, request)

@@ -9,6 +9,7 @@ local excerpt = require "emulator.excerpt"
 local faults = require "emulator.faults"
 local feed = require "emulator.feed"
 local host = require "emulator.host"
+local live = require "emulator.live"
 local records = require "emulator.records"
 local routes = require "emulator.routes"
 local seed = require "emulator.seed"
@@ -54,8 +55,10 @@ local function option(fn, ...)
 end
 
 worlds.collect = host.collect
+live.on = settings.live == true
 
 option(worlds.begin, function()
+  if live.on then return function() live.fill(settings) end end
   if not settings.world then
     return function() seed.fill(settings) end
   end
@@ -87,6 +90,8 @@ local function show_code(item)
 end
 
 host.on_news(function(item)
+  if live.on then item = live.news(item) end
+  if not item then return end
   records.news(item)
   if item.folder then
     folders[item.bot], item.folder = item.folder, nil
@@ -101,7 +106,7 @@ if settings.show then console.start(host.print) end
 -- ---- routes ----
 
 if settings.listen_host then control.allow(settings.listen_host) end
-control.live = settings.live == true
+control.live = live.on
 control.register(web)
 
 -- Below /_/ nothing is the platform's; a control that does not exist is told with where they are.
@@ -144,6 +149,7 @@ end
 web.any("/*", function(request)
   local found = page_of(request)
   if found then return found.status, found.body, found.headers end
+  if live.on then return 404, {message = "with --live the page only looks on: LINE itself answers the bot's calls"} end
   local status, body, headers = api.handle(request)
   if not status then return 200, break_off end
   return status, body, headers

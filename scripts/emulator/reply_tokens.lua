@@ -34,9 +34,13 @@ end
 
 -- reply_tokens.issue(channel, chat, event id) → token. channel and chat: their tables.
 function reply_tokens.issue(channel, chat, event)
+  return reply_tokens.adopt(ids.reply_token(), channel, chat, event)
+end
+
+-- reply_tokens.adopt(token, channel, chat, event id) → token: one that LINE itself has issued just now.
+function reply_tokens.adopt(token, channel, chat, event)
   local part = kept()
   local now = clock.now()
-  local token = ids.reply_token()
   part.tokens[token] = {channel = channel.id, chat = chat.key, event = event, since = now, expires = now + MINUTE}
   if event then part.of_event[event] = token end
   part.last = part.last + 1
@@ -47,6 +51,12 @@ function reply_tokens.issue(channel, chat, event)
     part.first = part.first + 1
   end
   return token
+end
+
+-- reply_tokens.used(token, request id): LINE itself has taken it.
+function reply_tokens.used(token, request)
+  local record = kept().tokens[token]
+  if record then record.used_by = request end
 end
 
 -- reply_tokens.renew_for_redelivery(event id): its token lives for another minute, where that is possible.

@@ -78,6 +78,7 @@ class Standin:
         self.missing, self.contents, self.not_ready = set(), {}, {}
         self.issued, self.token_life, self.revoked, self.own_token = [], 900, set(), True  # own_token: self.token works
         self.quota, self.usage = 0, 0
+        self.endpoint = None  # the webhook address
         standin = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -230,6 +231,11 @@ class Standin:
         if path in ("/v2/bot/message/quota", "/v2/bot/message/quota/consumption"):
             return 200, {"totalUsage": self.usage} if path.endswith("consumption") else (
                 {"type": "limited", "value": self.quota} if self.quota else {"type": "none"}), []
+        if path == "/v2/bot/channel/webhook/endpoint":
+            if call.method == "PUT":
+                self.endpoint = call.json["endpoint"]
+                return 200, {}, []
+            return (200, {"endpoint": self.endpoint, "active": True}, []) if self.endpoint else (404, {"message": "Not found"}, [])
         if path == "/v2/bot/info":
             return 200, {"userId": "Ubot", "displayName": "a bot", "chatMode": "bot"}, []
         if re.fullmatch(r"/v2/bot/chat/(loading/start|markAsRead)|/v2/bot/(group|room)/[^/]+/leave", path):
