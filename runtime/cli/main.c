@@ -31,7 +31,9 @@ const struct command commands[] = {
      "PATH is a Lua file, or a folder with bot.lua. No account is needed: open the page that it names, write to the bot,\n"
      "edit, save. What happened is on the page: each webhook, the handler that took it, what it called, what LINE answers.\n"
      "The channel is a throw-away one; .env is not read. Data goes away in the end unless --data names a folder.\n\n"
-     "With --live the bot talks to LINE itself, as with `run`, and the page only looks on.\n"
+     "With --live the bot talks to LINE itself, as with `run`: its own credentials, its own data, real people. The page only\n"
+     "looks on. --public-url https://… sets the webhook address at LINE to that address with /webhook behind (a tunnel leads\n"
+     "from there to port 3000) and puts the one before back in the end, or at the next start if it was killed.\n\n"
      "Ctrl-C ends all of it.",
      1, 1, command_dev},
     {"emulate", "", "a LINE Platform on this machine, for any SDK in any language",

@@ -6,7 +6,6 @@ local errors = require "emulator.errors"
 local faults = require "emulator.faults"
 local feed = require "emulator.feed"
 local json = require "json"
-local live = require "emulator.live"
 local near = require "emulator.near"
 local people = require "emulator.people"
 local world = require "emulator.world"
@@ -105,7 +104,6 @@ local function overview()
   local state = world.state
   local shown, total = some_users(nil, 0, SHOWN)
   return {
-    live = live.on or nil,
     clock = {now = clock.now(), mode = clock.mode()},
     channels = list(people.sorted(state.channels), people.show_channel),
     users = shown, usersTotal = total,

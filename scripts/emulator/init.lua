@@ -55,10 +55,10 @@ local function option(fn, ...)
 end
 
 worlds.collect = host.collect
-live.on = settings.live == true
+worlds.live = settings.live == true
 
 option(worlds.begin, function()
-  if live.on then return function() live.fill(settings) end end
+  if worlds.live then return function() live.fill(settings) end end
   if not settings.world then
     return function() seed.fill(settings) end
   end
@@ -75,7 +75,6 @@ end)
 for _, fault in ipairs(settings.faults or {}) do faults.add(option(faults.parse, fault)) end
 api.options.before = faults.before
 api.options.rates = settings.rates ~= false
-worlds.live = settings.live == true
 
 -- ---- news of the bot that runs beside us ----
 
@@ -90,7 +89,7 @@ local function show_code(item)
 end
 
 host.on_news(function(item)
-  if live.on then item = live.news(item) end
+  if worlds.live then item = live.news(item) end
   if not item then return end
   records.news(item)
   if item.folder then
@@ -106,7 +105,7 @@ if settings.show then console.start(host.print) end
 -- ---- routes ----
 
 if settings.listen_host then control.allow(settings.listen_host) end
-control.live = live.on
+control.live = worlds.live
 control.register(web)
 
 -- Below /_/ nothing is the platform's; a control that does not exist is told with where they are.
@@ -149,7 +148,9 @@ end
 web.any("/*", function(request)
   local found = page_of(request)
   if found then return found.status, found.body, found.headers end
-  if live.on then return 404, {message = "with --live the page only looks on: LINE itself answers the bot's calls"} end
+  if worlds.live then
+    return 404, {message = "with --live the page only looks on: LINE itself answers the bot's calls"}
+  end
   local status, body, headers = api.handle(request)
   if not status then return 200, break_off end
   return status, body, headers

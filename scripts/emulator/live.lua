@@ -15,9 +15,6 @@ local world = require "emulator.world"
 
 local live = {}
 
--- live.on: whether the bot talks to LINE itself.
-live.on = false
-
 local channel_id     -- of the one account there is
 local numbers = 0    -- for what has no id of LINE's
 

@@ -248,7 +248,7 @@ class Live(Scenario):
         self.assertIn("sentMessages", json.loads(calls[1]["answer"]["body"]))
         running.wait_stdout("→ a bot: hello$")
         running.wait_stdout("^a bot → .*: You said: hello$")
-        # It was kept where `run` keeps it, as securely.
+        # It was kept where `run` keeps it.
         self.assertTrue(os.path.exists(os.path.join(self.bot.path, ".moonline")))
         self.end(running)
 
