@@ -258,7 +258,8 @@ class Live(Scenario):
                                    ("PATCH", "/_/channels/live", {"name": "x"}), ("DELETE", "/_/faults", None),
                                    ("POST", "/_/users", {"name": "x"}), ("POST", "/_/clock", {"advance": 1})):
             with self.subTest(path=path):
-                self.assertEqual(self.refused(path, body, method), (403, "with --live the page only looks on: the bot talks to LINE itself"))
+                self.assertEqual(self.refused(path, body, method),
+                                 (403, "with --live the page only looks on: the bot talks to LINE itself"))
         for method, path, body in (("POST", "/v2/bot/message/push", {"to": "U", "messages": []}), ("GET", "/v2/bot/info", None)):
             with self.subTest(path=path):
                 code, words = self.refused(path, body, method)
