@@ -72,7 +72,11 @@ const ROUTES = Object.entries(FACTS.answers).map(([key, row]) => {
 });
 ROUTES.sort((a, b) => a.parameters - b.parameters);
 
-const REFUSAL = { "message!": "string", details: [{ message: "string", property: "string" }], sentMessages: [{ "id!": "string", quoteToken: "string" }] };
+const REFUSAL = {
+  "message!": "string",
+  details: [{ message: "string", property: "string" }],
+  sentMessages: [{ "id!": "string", quoteToken: "string" }],
+};
 const OAUTH = { "error!": "string", error_description: "string" };
 
 export const covered = new Set();

@@ -157,8 +157,8 @@ test("an audience of ids, added to by file, narrowcast to, renamed, deleted", as
   assert.deepEqual([list.totalCount, list.audienceGroups[0].description], [1, "renamed"]);
   assert.deepEqual((await audience.getSharedAudienceGroups(1)).audienceGroups, []);
   await audience.deleteAudienceGroup(id);
-  for (const ask of [() => audience.getAudienceData(id), () => audience.getSharedAudienceData(id), () => audience.deleteAudienceGroup(id)]) {
-    const gone = await refused(ask(), 400);
+  for (const ask of ["getAudienceData", "getSharedAudienceData", "deleteAudienceGroup"]) {
+    const gone = await refused(audience[ask](id), 400);
     assert.equal(gone.json.message, "audience group not found");
     assert.deepEqual(gone.json.details, [{ message: "AUDIENCE_GROUP_NOT_FOUND" }]);
   }

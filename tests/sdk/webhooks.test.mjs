@@ -177,8 +177,8 @@ test("each type of event is what the SDK's types say", async () => {
   const pick = { type: "datetimepicker", label: "l", data: "when", mode: "datetime" };
   const [picked] = check(await hear({ do: "tap", action: pick, params: { datetime: "2026-01-31T10:30" } }));
   assert.deepEqual(picked.postback, { data: "when", params: { datetime: "2026-01-31T10:30" } });
-  const url = "https://example.com/v";
-  await api.pushMessage({ to: ANN, messages: [{ type: "video", originalContentUrl: url + ".mp4", previewImageUrl: url + ".png", trackingId: "track-1" }] });
+  const film = { originalContentUrl: "https://example.com/v.mp4", previewImageUrl: "https://example.com/v.png" };
+  await api.pushMessage({ to: ANN, messages: [{ type: "video", ...film, trackingId: "track-1" }] });
   check(await hear({ do: "videoPlayComplete", trackingId: "track-1" }));
   check(await hear({ do: "beacon", type: "stay", hwid: "d41d8cd98f", dm: "00ff" }));
   const { linkToken } = await api.issueLinkToken(ANN);
