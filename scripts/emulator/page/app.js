@@ -24,9 +24,11 @@ await attempt(async () => {
   showPanes(document.getElementById("panes"));
   showInspector(document.getElementById("inspector"));
   watchReload();
-  if (!model.world.live) openFirst();
+  openFirst();
   tell("open", model.open);
 });
+// Looking on at a real bot, there is nobody until somebody writes.
+on("world", () => model.world.live && !document.querySelector("#panes .pane") && openFirst());
 document.addEventListener("visibilitychange", () => !document.hidden && model.open.forEach(readAll));
 on("restart", () => note("moonline was started again"));
 // Escape beside everything that has a use of its own for it: what lies over the page goes.

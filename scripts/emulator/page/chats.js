@@ -89,7 +89,7 @@ export function showChats(root) {
     { label: "Group …", run: () => addPlace("groups") },
     { label: "Room …", run: () => addPlace("rooms") },
   ]), { "aria-label": "Add a person or a group", "aria-haspopup": "menu" });
-  root.classList.add("acts");
+  add.classList.add("acts");
   const list = el("div", "chat-list");
   root.append(el("div", "row chat-head", find, add), list);
   let due = 0;
@@ -102,7 +102,7 @@ export function showChats(root) {
     list.replaceChildren(...shown.map(row));
     list.scrollTop = top;
     if (focused) list.querySelector(`[data-chat="${CSS.escape(focused)}"]`)?.focus();
-    if (!shown.length) list.append(el("p", "hint", words ? "Nobody here is called that." : "Nobody is here yet: + adds a person."));
+    if (!shown.length) list.append(el("p", "hint", words ? "Nobody here is called that." : model.world.live ? "Nobody has written yet." : "Nobody is here yet: + adds a person."));
   };
   const later = () => {
     due ||= requestAnimationFrame(draw);

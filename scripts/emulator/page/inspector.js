@@ -36,16 +36,14 @@ const ROWS = {
       generation: `generation ${item.number} serves`,
       refused: `generation ${item.number} does not load`,
       blamed: "a handler failed",
-      handled: `${item.selector ?? model.handled.get(item.event)?.selector ?? "event"}`,
-      call: `→ ${item.operation}`,
     }[item.what] ?? item.what, item.outcome && item.outcome !== "done" ? el("small", "", ` ${item.outcome}`) : null],
-    said: item.error ? String(item.error).split("\n")[0] : model.world.live ? (item.where ?? model.handled.get(item.event)?.where ?? "") : "",
+    said: item.error ? String(item.error).split("\n")[0] : "",
     words: item.what === "call" ? `${item.status} · ${took(item.ms)}` : took(item.ms),
   }),
 };
 
 const chooseOf = (item) => (item.kind === "call" ? { request: item.id } : item.kind === "event" ? { event: item.id }
-  : item.event && !model.world.live ? { event: item.event } : { news: item });
+  : item.event ? { event: item.event } : { news: item });
 
 function haystack(item) {
   const event = item.event && typeof item.event === "object" ? item.event : {};

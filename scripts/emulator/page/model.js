@@ -147,7 +147,7 @@ function onNews(item) {
   }
   if (!item.event) return;
   if (item.what !== "call") model.handled.set(item.event, { ...model.handled.get(item.event), ...item });
-  if (model.world.live ? item.what !== "handler" : item.what === "blamed") keep(item);
+  if (item.what === "blamed") keep(item);
 }
 
 async function onWorld(item) {

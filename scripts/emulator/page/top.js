@@ -72,7 +72,6 @@ export function showTop(root) {
   gone.setAttribute("role", "status");
   for (const node of [quota, clock, faults, world]) node.classList.add("acts");
   for (const node of [clock, faults, world, theme, replayLabel, quota]) node.classList.add("only-wide");
-  list.classList.add("acts");
   root.append(list, el("span", "mark"), el("span", "word only-wide", "moonline"), bot, live, generation, gone, el("span", "space"), replayLabel, quota, faults, clock, world, theme, rest, inspect);
 
   const activeFaults = () => model.world.faults.filter((f) => !f.over).length;
