@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { after, afterEach, before, test } from "node:test";
-import { bytesOf, nothingWrong, refused, start } from "./kit.mjs";
+import { TOKEN, bytesOf, nothingWrong, refused, sdk, start } from "./kit.mjs";
 
 const WORLD = fileURLToPath(new URL("./world.lua", import.meta.url));
 const ANN = "U000000000000000000000000000000a1";
@@ -338,6 +338,19 @@ test("the partners' messages by telephone", async () => {
   const day = new Date(now + 9 * 3600_000).toISOString().slice(0, 10).replaceAll("-", "");
   await line.advance(24 * 3600_000);
   assert.equal((await api.getPNPMessageStatistics(day)).success, 1);
+});
+
+test("the one client for all, LineBotClient, with its three addresses", async () => {
+  const client = sdk.LineBotClient.fromChannelAccessToken({
+    channelAccessToken: TOKEN,
+    apiBaseURL: line.url,
+    dataApiBaseURL: line.url,
+    managerBaseURL: line.url,
+  });
+  assert.equal((await client.getProfile(ANN)).displayName, "Ann");
+  await client.pushMessage({ to: ANN, messages: [{ type: "text", text: "by the one client" }] });
+  assert.equal((await line.lastMessage(CHAT)).text, "by the one client");
+  await refused(client.getMessageContent("1"), 404);
 });
 
 test("faults reach the SDK as what they are", async () => {
