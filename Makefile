@@ -175,14 +175,12 @@ reference: $(BUILD)/moonline $(BUILD)/tools/rows ## write docs/reference and scr
 RUNNER = MOONLINE=$(BUILD)/moonline MOONLINE_TOOLS=$(BUILD)/tools BUILD=$(BUILD) TEST_SANITIZED=$(SAN) \
          $(PYTHON) build-aux/test-runner -j $(JOBS)
 
-# The browser's tests are about the page, which is no part of a sanitized binary: once is enough. The SDK's are about
-# what the emulator answers.
-WITH_NODE := $(if $(filter 1,$(SAN)),,yes)
-
-NODE_THERE := $(if $(WITH_NODE),$(BUILD)/browser/.there $(BUILD)/sdk/.there)
+# What runs no sanitized code, or is about the page and the emulator's answers, need not run again under sanitizers.
+PLAIN_TESTS := $(if $(filter 1,$(SAN)),,$(UNIT_PY) $(SPECS) $(BROWSER) $(SDKS))
+NODE_THERE := $(if $(PLAIN_TESTS),$(BUILD)/browser/.there $(BUILD)/sdk/.there)
 
 test: $(BUILD)/.deps-test $(BUILD)/moonline $(UNIT_BIN) $(TOOL_BIN) $(NODE_THERE) ## every test: unit, spec, scenario, browser, sdk
-	@$(RUNNER) $(UNIT_BIN) $(UNIT_PY) $(SPECS) $(SCENES) $(if $(WITH_NODE),$(BROWSER) $(SDKS))
+	@$(RUNNER) $(UNIT_BIN) $(SCENES) $(PLAIN_TESTS)
 
 unit: $(BUILD)/.deps-test $(UNIT_BIN) $(BUILD)/gen/embed ## the C tests of tests/unit
 	@$(RUNNER) $(UNIT_BIN) $(UNIT_PY)

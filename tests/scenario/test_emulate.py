@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The emulator's contract from outside, by plain HTTP as any SDK with another base address speaks it: what a call may look
 like, what is answered, refused and counted. Webhooks and worlds are test_emulate_webhooks.py's, the Node SDK tests/sdk's."""
+# runner: unsanitized
 
 import json
 import struct

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The tables that the emulator works by are those of the C code: what Lua sees of kinds and operations is what
 build/tools/rows prints, field by field, and by which the Lua tests of the emulator go."""
+# runner: unsanitized
 
 import json
 import os

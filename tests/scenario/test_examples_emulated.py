@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Every bot of examples/ in a conversation as people have it: under `moonline dev`, with the emulator as LINE, which checks
 what they send by its own rules, keeps what they make, and taps what they show."""
+# runner: unsanitized
 
 import base64
 import glob

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """docs/reference and scripts/types are what the tables give, and what the tables give is what a bot finds at run time."""
+# runner: unsanitized
 
 import glob
 import json
