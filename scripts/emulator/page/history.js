@@ -38,6 +38,7 @@ export function makeHistory(chat, actorOf, onAction) {
   let newer = false; // there are newer ones
   let busy = false;
   let loads = 0;
+  let coming = null; // what was said while it loads
   let quoted = null; // the entry that the next message quotes
   let pinned = true; // one reads at the end: stay there
 
@@ -150,16 +151,19 @@ export function makeHistory(chat, actorOf, onAction) {
 
   async function load() {
     const mine = ++loads;
+    const late = [];
+    coming = late;
     await attempt(async () => {
       const found = await ask();
       if (mine !== loads) return;
-      entries = found.entries;
+      entries = [...found.entries, ...late.filter((e) => !found.entries.some((f) => f.id === e.id))];
       older = found.more;
       newer = false;
       drawAll();
       pin(true);
       toBottom();
     });
+    if (mine === loads) coming = null;
   }
 
   async function loadMore(fn) {
@@ -254,6 +258,7 @@ export function makeHistory(chat, actorOf, onAction) {
       return entry;
     },
     add: (entry) => {
+      coming?.push(entry);
       if (newer) {
         down.hidden = false;
         return;
