@@ -125,7 +125,7 @@ static int get_endpoint(struct live *l, char **ret, bool *ret_active, char *erro
     return r;
 }
 
-/* ERR_ARGUMENT-like answers of LINE (4xx) say that nothing was changed: ret_sure. */
+/* ret_sure: LINE has answered, so that what stands there is known; else it may have been changed or not. */
 static int put_endpoint(struct live *l, const char *url, bool *ret_sure, char *error, size_t n)
 {
     struct buf body = BUF(ANSWER_MOST), answer = BUF(ANSWER_MOST);

@@ -175,6 +175,26 @@ class Live(Scenario):
         self.end(running)
         self.assertEqual(self.standin.endpoint, BEFORE)
 
+    def test_impatient_people(self):
+        """Ctrl-C while the address is being set, and more of it while it is being put back."""
+        gate = self.standin.gate("^PUT " + ENDPOINT, times=2)
+        running = self.start("--public-url", PUBLIC)
+        gate.wait(1, PATIENCE)
+        running.signal(signal.SIGINT)
+        self.assertEqual(self.standin.endpoint, BEFORE)
+        gate.open()
+        self.assertEqual(running.wait_exit(), 0)
+        self.assertEqual([c.json["endpoint"] for c in self.standin.find("PUT " + ENDPOINT)], [OURS, BEFORE])
+        running = self.live("--public-url", PUBLIC)
+        gate = self.standin.gate("^PUT " + ENDPOINT, times=1)
+        running.signal(signal.SIGINT)
+        gate.wait(1, PATIENCE)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            running.signal(number)
+        gate.open()
+        self.assertEqual(running.wait_exit(), 0)
+        self.assertEqual(self.standin.endpoint, BEFORE)
+
     def test_it_cannot_be_set(self):
         for status, words in ((400, "LINE answered 400: Invalid webhook endpoint URL"), (500, "LINE answered 500: Invalid")):
             with self.subTest(status=status):
