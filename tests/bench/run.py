@@ -21,6 +21,7 @@ import time
 
 sys.dont_write_bytecode = True  # the source tree stays as it is
 
+import emulated  # noqa: E402
 import rig  # noqa: E402
 from rig import MIB, Bot, Broken, Process, Standin, hose, memory_of, tool  # noqa: E402
 
@@ -36,11 +37,15 @@ class Figures:
     def head(self, text):
         print(f"\n{text}")
 
-    def add(self, what, value, unit, target=None, digits=1, note=""):
+    def add(self, what, value, unit, target=None, digits=1, note="", least=None):
+        """target: at most; least: at least."""
         verdict = ""
         if target is not None:
             self.over += value > target
             verdict = f"target {target:g}".ljust(14) + ("over" if value > target else "ok").ljust(5)
+        elif least is not None:
+            self.over += value < least
+            verdict = f"least {least:g}".ljust(14) + ("under" if value < least else "ok").ljust(5)
         print(f"  {what:<46} {value:>10.{digits}f} {unit:<8} {verdict:<19}{note}".rstrip(), flush=True)
 
 
@@ -451,7 +456,8 @@ def profile(figures, options):
 
 
 PARTS = {"cpu": cpu, "latency": latency, "save": save_to_live, "start": start, "memory": memory,
-         "push": push, "flex": flex, "emulator": emulator, "profile": profile}
+         "push": push, "flex": flex, "emulator": emulator,
+         "replies": emulated.replies, "world": emulated.world, "dev": emulated.dev, "profile": profile}
 
 
 def main():
