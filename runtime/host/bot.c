@@ -250,6 +250,7 @@ void bot_slot_gone(struct slot *s, const struct worker_end *end)
         int n = snprintf(why, sizeof why, "the worker was lost while the bot was loading: %s", end->why);
         bot_refused(g, (struct str){why, (size_t)n});
     } else if (g == b->current && !s->failures && g->state == GENERATION_SERVING && s->index + 1 < g->n_slots) {
+        if (b->app) LOG(WARN, "it begins anew: all that it knew is lost", F_STR("bot", b->name));
         generation_start_slot(g, s->index); /* it had been serving: no backoff, others wait for it */
     } else if (g == b->current && s->index + 1 == g->n_slots) {
         dispatch_pump(b->host->dispatch, b, s->index); /* the suspects' slot comes back only when it is wanted */

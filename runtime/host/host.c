@@ -194,12 +194,17 @@ static void store_closed(void *user)
     uv_close((uv_handle_t *)&p->tick, NULL);
 }
 
-static size_t users_bots(const struct host *h) { return h->n_bots - (h->app != NULL); }
+size_t host_users_bots(const struct host *h)
+{
+    return h->n_bots - (h->app && h->n_bots && h->bots[h->n_bots - 1] == h->app->bot);
+}
+
+bool host_stopping(const struct host *h, const struct bot *b) { return h->stopping && !(b->app && !h->app->left); }
 
 /* The application leaves last: until then the bots may have something to send. */
 static bool bots_gone(struct host *h)
 {
-    for (size_t i = 0; i < users_bots(h); i++)
+    for (size_t i = 0; i < host_users_bots(h); i++)
         if (!bot_gone(h->bots[i])) return false;
     if (!h->app) return true;
     if (!h->app->left) bot_leave(h->app->bot);
@@ -215,7 +220,7 @@ static void begin_stop(struct process *p)
     p->deadline_ns = clock_ns() + h->options->drain * NS_PER_MS;
     LOG(INFO, "stopping", F_INT("running", dispatch_running(h->dispatch)), F_INT("drain_ms", h->options->drain));
     if (h->server) http_server_quiesce(h->server);
-    for (size_t i = 0; i < users_bots(h); i++) bot_leave(h->bots[i]);
+    for (size_t i = 0; i < host_users_bots(h); i++) bot_leave(h->bots[i]);
 }
 
 static void go_on_stopping(struct process *p)
@@ -251,7 +256,7 @@ static void signal_cb(uv_signal_t *s, int number)
     if (number == SIGHUP) {
         if (*h->options->tls_cert && h->server && http_server_reload_tls(h->server, error, sizeof error))
             LOG(ERROR, "certificate not read again; the one before stays", F_STR("error", error));
-        for (size_t i = 0; i < h->n_bots && !h->stopping; i++) bot_hup(h->bots[i]);
+        for (size_t i = 0; i < host_users_bots(h) && !h->stopping; i++) bot_hup(h->bots[i]); /* an application would forget all */
         return;
     }
     if (p->stage == RUNNING) begin_stop(p);

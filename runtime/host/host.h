@@ -43,6 +43,11 @@ int host_run(const struct options *o, const char *const *paths, size_t n_paths);
 /* The same with an application of moonline's own; paths may then be none at all. command: for messages. */
 int host_run_app(const struct options *o, const char *command, struct app *app, const char *const *paths, size_t n_paths);
 
+/* How many of h->bots the user gave: all but the application, which has a listener of its own and is nothing to the public. */
+size_t host_users_bots(const struct host *h);
+/* Whether bot b is about to end. The application goes on until the others are gone, which have something to send. */
+bool host_stopping(const struct host *h, const struct bot *b);
+
 /* An application could not be loaded, so there is nothing to wait for: says why, and stops with status 1. */
 void host_fail(struct host *h, struct str why);
 

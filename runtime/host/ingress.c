@@ -73,7 +73,7 @@ static void refuse(struct delivery *v, int status, const char *reason)
 /* ---- the steps ---- */
 static struct bot *route(const struct host *h, struct str path)
 {
-    for (size_t i = 0; i < h->n_bots; i++)
+    for (size_t i = 0; i < host_users_bots(h); i++)
         if (str_is(path, h->bots[i]->route)) return h->bots[i];
     return NULL;
 }
@@ -91,10 +91,11 @@ static bool is_reserved(struct str path)
 static struct bot *whose(const struct host *h, struct str path, size_t *ret_base_n)
 {
     *ret_base_n = 0;
-    if (h->n_bots == 1) return h->bots[0];
+    size_t n = host_users_bots(h); /* the application has a door of its own, and is nobody's here */
+    if (n == 1) return h->bots[0];
     const char *end = path.n ? memchr(path.p + 1, '/', path.n - 1) : NULL;
     *ret_base_n = end ? (size_t)(end - path.p) : path.n;
-    for (size_t i = 0; i < h->n_bots; i++)
+    for (size_t i = 0; i < n; i++)
         if (path.n && path.p[0] == '/' && str_is((struct str){path.p + 1, *ret_base_n - 1}, h->bots[i]->name)) return h->bots[i];
     return NULL;
 }

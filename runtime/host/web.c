@@ -166,8 +166,8 @@ int web_begin(struct host *h, struct bot *b, struct http_request *r, size_t base
 {
     http_set_user(r, NULL);
     if (!b) return 404;
-    bool ready = b->current && !h->stopping;
-    if (!ready && (door || h->stopping)) {
+    bool stopping = host_stopping(h, b), ready = b->current && !stopping;
+    if (!ready && (door || stopping)) {
         refuse(r, 503, "Service Unavailable");
         return 503;
     }
@@ -208,8 +208,9 @@ void web_complete(struct http_request *r)
 {
     struct web_call *c = http_user(r);
     struct bot *b = c->bot;
-    if (!c->host->stopping && b->current && !b->current->web_routes) return refuse(r, 404, "Not Found");
-    struct slot *s = c->host->stopping || !b->current ? NULL : choose(b);
+    bool ready = b->current && !host_stopping(c->host, b);
+    if (ready && !b->current->web_routes) return refuse(r, 404, "Not Found");
+    struct slot *s = ready ? choose(b) : NULL;
     c->id = ++c->host->web_last;
     if (!s || send_request(c, s)) {
         log_refusal(c, 503, "no worker takes it: each is starting, or has as many as it may (--web-parallel)");

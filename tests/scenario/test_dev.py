@@ -20,6 +20,14 @@ line.on("postback", function(event) event:reply("tapped " .. event.postback.data
 """
 
 
+def command_line(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
 class Dev(Scenario):
     def start(self, command, *arguments, **env):
         self.temp = os.path.join(self.dir, "tmp")
@@ -127,6 +135,74 @@ class Dev(Scenario):
                                        "line.on('message', function(e) e:reply(tostring(store.incr('n'))) end)"), "--data", data)
         self.assertEqual(self.say("x"), "2\n")
         self.gone(running)
+
+    def test_the_emulator_is_not_behind_the_bot_s_door(self):
+        """The bot's own routes are where they are with `run`; of the emulator nothing is at an address that others reach."""
+        bot = self.folder(ECHO + "require('web').get('/hi', function() return 'hi' end)\n")
+        running = self.dev(bot)
+        door = re.search(r"^moonline: listening on (http://\S+)$", running.output(), re.M)[1]
+        with urllib.request.urlopen(door + "/hi", timeout=PATIENCE) as answer:
+            self.assertEqual(answer.read(), b"hi")
+        for path in ("/emulator", "/emulator/", "/emulator/_/world", "/bot/hi", "/_/world", "/v2/bot/info"):
+            with self.subTest(path=path), self.assertRaises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(door + path, timeout=PATIENCE)
+            self.assertEqual(refused.exception.code, 404)
+            refused.exception.close()
+        self.gone(running)
+
+    def test_what_runs_when_it_stops_still_reaches_the_emulator(self):
+        running = self.dev(self.folder(
+            "local line, log = require 'line', require 'log'\n"
+            "line.on('message', function(e) log.warn('begun') line.sleep(0.5) e:reply('late') end)\n"))
+        with socket.create_connection(self.page[7:].split(":"), timeout=PATIENCE) as client:
+            client.sendall(b"POST /_/say HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
+            running.wait_output(lambda: "begun" in running.output(), "the handler")
+            self.gone(running)
+        self.assertRegex(running.output(), "(?m)^bot → .*: late$")
+        self.assertNotIn("handler failed", running.output())
+
+    def test_sighup_loads_the_bot_again_and_nothing_is_forgotten(self):
+        running = self.dev(self.folder(ECHO))
+        self.assertEqual(self.say("one"), "A: one\n")
+        running.signal(signal.SIGHUP)
+        news = self.ask(f"/_/wait?kind=news&timeout={int(PATIENCE)}")
+        self.assertEqual((news["item"]["what"], news["item"]["number"]), ("generation", 2))
+        self.assertIn("A: one", json.dumps(self.ask("/_/save")))
+        self.assertEqual(self.say("two"), "A: two\n")
+        self.gone(running)
+
+    def test_an_emulator_that_dies_begins_anew_and_says_so(self):
+        running = self.dev(self.folder(ECHO))
+        self.assertEqual(self.say("one"), "A: one\n")
+        emulator = [pid for pid in children(running.pid) if b"emulator generation" in command_line(pid)]
+        os.kill(emulator[0], signal.SIGKILL)
+        running.wait_output(lambda: "begins anew" in running.output(), "what became of the world")
+
+        def again():
+            try:
+                return self.say("two")
+            except (urllib.error.HTTPError, OSError):
+                return None
+
+        self.assertEqual(until(again, "the emulator to answer"), "A: two\n")
+        self.gone(running)
+
+    def test_what_the_environment_says_is_not_for_all_commands(self):
+        """MOONLINE_DATA is the bots'; an emulator alone keeps nothing."""
+        data = os.path.join(self.dir, "kept")
+        running = self.emulate(MOONLINE_DATA=data, MOONLINE_LIVE="yes")
+        self.assertTrue(self.ask("/_/users"))
+        self.assertFalse(os.path.exists(data))
+        self.gone(running)
+
+    def test_ctrl_c_twice_does_not_wait(self):
+        running = self.dev(self.folder("local line, log = require 'line', require 'log'\n"
+                                       "line.on('message', function() log.warn('begun') line.sleep(50) end)\n"), "--drain", "1m")
+        with socket.create_connection(self.page[7:].split(":"), timeout=PATIENCE) as client:
+            client.sendall(b"POST /_/say HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
+            running.wait_output(lambda: "begun" in running.output(), "the handler")
+            running.signal(signal.SIGINT)
+            self.gone(running)
 
     def test_what_cannot_be(self):
         world = os.path.join(self.dir, "world.lua")
