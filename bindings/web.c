@@ -214,7 +214,7 @@ static void stop_stream(struct web_request *r, bool cleanly)
 void web_stream(struct web_request *r, unsigned status, struct str headers)
 {
     r->answered = r->streaming = true;
-    if (r->gone) return;
+    if (r->gone) return cut(r);
     check(wire_send_web_answer(worker_wire(), &(struct wire_web_answer){.id = r->id, .status = (uint16_t)status, .headers = headers}));
     if (web.leaving) r->gone = true; /* ended with the function, which is told at once */
     else event_unlimited(r->event);

@@ -47,7 +47,7 @@ enum wire_type {
     WIRE_REPORT,      /* string json: what `moonline check` prints */
     WIRE_DONE,        /* struct wire_done */
     WIRE_BYE,         /* everything is finished, nothing follows */
-    WIRE_OUTPUT,      /* string "out" or "err", string bytes: what a command prints */
+    WIRE_OUTPUT,      /* string "out" or "err", string bytes: what a command or an application prints */
     WIRE_STATUS,      /* u32: the exit status of a command */
     WIRE_RENEW,       /* string token: LINE answered 401 to it; TOKEN follows */
 };
@@ -68,7 +68,7 @@ enum wire_type {
 #define SETTING_TRACE "trace"        /* "yes": tell by TRACE frames which handler takes an event and what it calls; "bodies": with what
                                         goes out and comes back */
 #define SETTING_APP "app"            /* module of moonline's own that is loaded in place of a bot's file */
-#define SETTING_APP_SETTINGS "app-settings" /* JSON text, its require "app".settings */
+#define SETTING_APP_SETTINGS "app-settings" /* JSON text: what its settings() gives it, see bindings/lua_app.c */
 /* Of mode "command" or with SETTING_APP; a SETTING_PATH that ends in a slash says that there is no bot to load, only a folder. */
 #define SETTING_COMMAND "command"         /* name: scripts/command/<name>.lua */
 #define SETTING_ARGUMENT "argument"       /* one a setting, in order */

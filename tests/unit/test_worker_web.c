@@ -189,6 +189,20 @@ static void refused(struct kit *k)
     kit_free(k);
 }
 
+TEST(a_stream_nobody_waits_for_any_more_has_no_end_without_a_beginning)
+{
+    struct kit k;
+    start(&k, WEB "web.get('/s', function() line.sleep(0.05) return function(s) s:write('x') end end)");
+    ask(&k, 1, "GET", "/s", "", 0);
+    note(&k, WIRE_WEB_GONE, 1, 0);
+    kit_leave(&k);
+    CHECK_INT(kit_next(&k), WIRE_WEB_CUT);
+    CHECK_INT(kit_next(&k), WIRE_BYE);
+    CHECK_INT(kit_next(&k), 0);
+    waitpid(k.pid, NULL, 0);
+    kit_free(&k);
+}
+
 TEST(frames_that_fit_nowhere_end_the_worker)
 {
     for (int how = 0; how < 7; how++) {
