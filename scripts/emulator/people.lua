@@ -66,9 +66,11 @@ local function by_number(a, b)
 end
 
 -- The same by counting: nil when numbers are missing, come twice or lie far apart.
-local function by_counting(set, size)
-  local at, last = {}, 0
-  for _, thing in pairs(set) do
+local function by_counting(things)
+  local size, last = #things, 0
+  local at = table.move(things, 1, size, 1, {}) -- which has the room, for most numbers are small
+  for n = 1, size do at[n] = false end
+  for _, thing in ipairs(things) do
     local n = thing.n
     if not n or n < 1 or n > 4 * size or at[n] then return nil end
     at[n] = thing
@@ -91,7 +93,7 @@ function people.sorted(set)
   local list = {}
   for _, thing in pairs(set) do list[#list + 1] = thing end
   if #list > MANY then
-    local counted = by_counting(set, #list)
+    local counted = by_counting(list)
     if counted then return counted end
   end
   table.sort(list, by_number)
