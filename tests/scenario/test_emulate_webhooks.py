@@ -255,6 +255,24 @@ class Worlds(Emulated):
             self.line.control("POST", "load", bad, status=400)
         self.assertEqual(len(self.line.entries()), 3)
 
+    def test_a_saved_world_is_read_from_a_file_in_pieces(self):
+        film = bytes(range(256)) * 12000  # 3 MB: more than is read at once
+        media = self.line.control("POST", "media", film, content_type="video/mp4")["mediaId"]
+        message = self.line.act(do="message", message={"type": "video", "mediaId": media})["entry"]["id"]
+        for i in range(60):
+            self.line.say(f"{i} " + "x" * 4000)
+        path = self.file(self.line.raw("GET", "/_/save").body)
+        self.assertGreater(os.path.getsize(path), 4 << 20)
+        self.line.post("reset")
+        self.line.control("POST", f"load?file={path}", b"")
+        self.assertEqual(self.line.entries()[-1]["message"]["text"][:3], "59 ")
+        self.assertEqual(self.line.api("GET", f"/v2/bot/message/{message}/content").body, film)
+        self.line.control("POST", f"load?file={path}.none", b"", status=400)
+        with open(path, "r+b") as file:
+            file.truncate(3 << 20)
+        self.assertIn("not", self.line.control("POST", f"load?file={path}", b"", status=400)["message"])
+        self.assertEqual(self.line.entries()[-1]["message"]["text"][:3], "59 ")
+
     def file(self, content, name="world.json"):
         path = os.path.join(self.line.home, name)
         with open(path, "wb" if isinstance(content, bytes) else "w") as file:
