@@ -144,6 +144,7 @@ static void over(struct timer *t)
 static void tell_drop(lua_State *L, int idx, const struct timer *t)
 {
     const struct worker *w = worker_get();
+    if (w->app) return; /* whom it played for is gone */
     if (timers.told >= DROPS_TOLD) {
         timers.untold++;
         return;

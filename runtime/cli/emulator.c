@@ -68,7 +68,8 @@ static int make_folder(struct emulator *e, const char *command)
     const char *parent = getenv("TMPDIR");
     e->folder = mem_printf("%s/moonline-XXXXXX", parent && *parent ? parent : "/tmp");
     if (mkdtemp(e->folder)) return 0;
-    command_usage(command, "no throw-away folder %s: %s; give --data a folder", e->folder, strerror(errno));
+    command_usage(command, "no throw-away folder %s: %s; set TMPDIR to a folder%s", e->folder, strerror(errno),
+                  strcmp(command, "dev") == 0 ? ", or give --data one" : "");
     free(e->folder);
     e->folder = NULL;
     return EXIT_FAILED;

@@ -119,14 +119,16 @@ static void start_next(struct bot *b)
     b->next = generation_start(b, ++b->generation);
 }
 
+/* When it stops, ms: an application's timers have nobody left to be for. */
+static int64_t patience(const struct bot *b) { return b->app ? 0 : b->host->options->drain; }
+
 /* What timers of it bring soon is still done by it: later than a handler may take nobody waits. */
 static void retire(struct bot *b, struct generation *g)
 {
-    const struct options *o = b->host->options;
     if (!g) return;
     g->next = b->leaving;
     b->leaving = g;
-    generation_leave(g, b->host->stopping ? o->drain : o->handler_limit);
+    generation_leave(g, b->host->stopping ? patience(b) : b->host->options->handler_limit);
 }
 
 /* Generations that have left. Not called from within their own callbacks' frames: bot_slot_gone is the last thing. */
@@ -364,7 +366,7 @@ void bot_leave(struct bot *b)
 {
     struct generation *current = b->current, *next = b->next;
     b->current = b->next = NULL;
-    for (struct generation *g = b->leaving; g; g = g->next) generation_leave(g, b->host->options->drain);
+    for (struct generation *g = b->leaving; g; g = g->next) generation_leave(g, patience(b));
     retire(b, next);
     retire(b, current);
     if (b->watch) file_watch_close(b->watch);

@@ -178,7 +178,7 @@ static void tell_cut_off(const struct slot *s, const struct worker_end *end)
     const struct generation *g = s->generation;
     const struct worker_page *page = worker_process_page(s->process);
     uint64_t tasks = atomic_load(&page->tasks), n_timers = atomic_load(&page->timers);
-    if (strcmp(end->why, NOT_NEEDED) == 0 || (!tasks && !n_timers)) return;
+    if (strcmp(end->why, NOT_NEEDED) == 0 || g->bot->app || (!tasks && !n_timers)) return;
     LOG(WARN, "worker ended with what still ran", F_STR("bot", g->bot->name), F_INT("generation", g->number),
         F_INT("worker", s->index), F_STR("reason", end->why), F_INT("events", s->n_running), F_INT("functions", tasks),
         F_INT("timers", n_timers), F_STR("timer", *end->timer ? end->timer : NULL));

@@ -24,6 +24,7 @@
 
 #define TICK_MS 50 /* hangs are noticed within this much of --hang-timeout */
 #define CONTROL_CONNECTIONS 16
+#define APP_PATIENCE NS_PER_S /* for what an application still does when it is all that is left */
 
 enum stage { RUNNING, DRAINING, STORING, CLOSING };
 
@@ -201,13 +202,19 @@ size_t host_users_bots(const struct host *h)
 
 bool host_stopping(const struct host *h, const struct bot *b) { return h->stopping && !(b->app && !h->app->left); }
 
-/* The application leaves last: until then the bots may have something to send. */
-static bool bots_gone(struct host *h)
+/* The application leaves last: until then the bots may have something to send. Then nobody waits for it for long: what it
+ * still does is for them, or waits for what will not come. */
+static bool bots_gone(struct process *p)
 {
+    struct host *h = &p->host;
     for (size_t i = 0; i < host_users_bots(h); i++)
         if (!bot_gone(h->bots[i])) return false;
     if (!h->app) return true;
-    if (!h->app->left) bot_leave(h->app->bot);
+    int64_t soon = clock_ns() + APP_PATIENCE;
+    if (!h->app->left) {
+        bot_leave(h->app->bot);
+        if (p->deadline_ns > soon) p->deadline_ns = soon;
+    }
     h->app->left = true;
     return bot_gone(h->app->bot);
 }
@@ -230,7 +237,7 @@ static void go_on_stopping(struct process *p)
     bool late = clock_ns() >= p->deadline_ns;
     if (late)
         for (size_t i = 0; i < h->n_bots; i++) bot_kill(h->bots[i]);
-    if (!bots_gone(h) || (h->server && http_server_requests(h->server) && !late)) return;
+    if (!bots_gone(p) || (h->server && http_server_requests(h->server) && !late)) return;
     p->stage = STORING;
     for (size_t i = 0; i < h->n_bots; i++) bot_close(h->bots[i]);
     close_server(p, &h->server);

@@ -204,6 +204,14 @@ class Dev(Scenario):
             running.signal(signal.SIGINT)
             self.gone(running)
 
+    def test_what_only_the_emulator_waits_for_does_not_hold_it_up(self):
+        running = self.dev(self.folder(ECHO), "--fault", "webhook:1=delay:60000", "--drain", "5m")
+        with socket.create_connection(self.page[7:].split(":"), timeout=PATIENCE) as client:
+            client.sendall(b"POST /_/say HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello")
+            running.wait_stdout("→ bot: hello$")
+            self.gone(running)
+        self.assertEqual(running.stderr, [])
+
     def test_what_cannot_be(self):
         world = os.path.join(self.dir, "world.lua")
         bot = self.folder(ECHO)
