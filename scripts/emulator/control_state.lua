@@ -45,14 +45,14 @@ local function load_world(given, _, request)
   local text = request.body or ""
   local kind = (request.headers["content-type"] or ""):match("^[^;%s]+") or ""
   if given.file then
-    worlds.replace(world_save.load(pieces_of(given.file), pause))
+    worlds.replace(worlds.own(world_save.load(pieces_of(given.file), pause)))
   elseif text == "" then
     refuse("the body is empty; send a world as JSON of /_/save, or as Lua with content-type text/x-lua")
   elseif kind:find("lua", 1, true) then
     local made = world_file.read(text, "world.lua")
-    worlds.make(function() world_file.fill(made) end)
+    worlds.make(function() world_file.fill(made, worlds.settings) end)
   else
-    worlds.replace(world_save.load(world_save.pieces(text), pause))
+    worlds.replace(worlds.own(world_save.load(world_save.pieces(text), pause)))
   end
   return {serial = worlds.serial()}
 end

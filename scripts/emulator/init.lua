@@ -56,6 +56,7 @@ end
 
 worlds.collect = host.collect
 worlds.live = settings.live == true
+worlds.settings = settings
 
 option(worlds.begin, function()
   if worlds.live then return function() live.fill(settings) end end
@@ -64,7 +65,7 @@ option(worlds.begin, function()
   end
   local given = settings.world_name and settings.world
   if is_saved(given or read(0, 64)) then
-    local state = world_save.load(given and world_save.pieces(given) or pieces())
+    local state = worlds.own(world_save.load(given and world_save.pieces(given) or pieces()))
     return function() world.state = state end
   end
   worlds.tighten() -- the table of a large file is as large as the world, and gone with the last of it

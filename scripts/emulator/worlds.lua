@@ -5,6 +5,7 @@ local crypto = require "crypto"
 local deliver = require "emulator.deliver"
 local errors = require "emulator.errors"
 local feed = require "emulator.feed"
+local people = require "emulator.people"
 local rates = require "emulator.rates"
 local records = require "emulator.records"
 local statistics = require "emulator.statistics"
@@ -45,6 +46,20 @@ local function settle()
     tight = false
     worlds.collect(200)
   end
+end
+
+-- worlds.settings: what the command line says of the account: secret, token, webhook …
+worlds.settings = {}
+
+-- worlds.own(state) → state, a saved one, whose first account is now the one of this command line: the bot that runs
+-- beside us has another port and another secret than the one beside which the world was saved.
+function worlds.own(state)
+  local said, channel = worlds.settings, people.sorted(state.channels)[1]
+  if not channel then return state end
+  channel.secret = said.secret or channel.secret
+  channel.webhook.endpoint = said.webhook or channel.webhook.endpoint
+  if said.token then channel.tokens[said.token] = {kind = "long", since = clock.now()} end
+  return state
 end
 
 -- worlds.serial(): grows with each replacement; whoever keeps something made of the state compares it.

@@ -16,7 +16,8 @@ local function of(error)
 end
 
 tap.test("two lines before and after, the one that is named marked", function()
-  tap.same(of("bot.lua:3: boom\n  bot.lua:3: in main"), "     1 | one\n     2 | two\n>    3 | three\n     4 | four\n     5 | " .. ("x"):rep(200))
+  tap.same(of("bot.lua:3: boom\n  bot.lua:3: in main"),
+    "     1 | one\n     2 | two\n>    3 | three\n     4 | four\n     5 | " .. ("x"):rep(200))
   tap.same(of("bot.lua:1: boom"), ">    1 | one\n     2 | two\n     3 | three")
   tap.same(of("bot.lua:6: boom"), "     4 | four\n     5 | " .. ("x"):rep(200) .. "\n>    6 | six")
 end)

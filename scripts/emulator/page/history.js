@@ -38,7 +38,7 @@ export function makeHistory(chat, actorOf, onAction) {
   let newer = false; // there are newer ones
   let busy = false;
   let loads = 0;
-  let coming = null; // what was said while it loads
+  let waiting = null; // what comes while the newest are asked for
   let quoted = null; // the entry that the next message quotes
   let pinned = true; // one reads at the end: stay there
 
@@ -132,7 +132,7 @@ export function makeHistory(chat, actorOf, onAction) {
   // Whatever fn does to the rows, the one that is read stays where it is.
   function still(fn) {
     const top = node.scrollTop;
-    const anchor = [...list.children].find((row) => row.offsetTop + row.offsetHeight > top);
+    const anchor = [...list.children].find((row) => row.classList.contains("entry") && row.offsetTop + row.offsetHeight > top);
     const at = anchor?.offsetTop ?? 0;
     fn();
     if (anchor?.isConnected) node.scrollTop = top + anchor.offsetTop - at;
@@ -151,32 +151,31 @@ export function makeHistory(chat, actorOf, onAction) {
 
   async function load() {
     const mine = ++loads;
-    const late = [];
-    coming = late;
-    await attempt(async () => {
-      const found = await ask();
-      if (mine !== loads) return;
-      entries = [...found.entries, ...late.filter((e) => !found.entries.some((f) => f.id === e.id))];
-      older = found.more;
-      newer = false;
-      drawAll();
-      pin(true);
-      toBottom();
-    });
-    if (mine === loads) coming = null;
+    waiting = [];
+    const found = await attempt(() => ask());
+    if (mine !== loads) return;
+    const came = waiting;
+    waiting = null;
+    if (!found) return;
+    entries = found.entries;
+    older = found.more;
+    newer = false;
+    drawAll();
+    pin(true);
+    for (const entry of came) api.add(entry);
+    toBottom();
   }
 
   async function loadMore(fn) {
     if (busy) return;
     busy = true;
     const mine = loads;
-    await attempt(async () => {
-      const found = await fn();
-      if (mine !== loads) return;
-      const fresh = found.entries.filter((e) => find(e.id) < 0);
-      return fresh.length ? fresh : null;
-    }).then((fresh) => fresh && mine === loads && put(fresh));
+    const found = await attempt(fn);
     busy = false;
+    const fresh = mine === loads && found ? found.entries.filter((e) => find(e.id) < 0) : [];
+    if (!fresh.length) return;
+    put(fresh);
+    more();
   }
 
   function put(fresh) {
@@ -201,6 +200,12 @@ export function makeHistory(chat, actorOf, onAction) {
   const loadOlder = () => older && entries.length && loadMore(() => ask(entries[0].place));
   const loadNewer = () => newer && entries.length && loadMore(() => ask(entries.at(-1).place + 1 + PAGE));
 
+  function more() {
+    if (!node.clientHeight) return;
+    if (node.scrollTop < NEAR) loadOlder();
+    else if (node.scrollHeight - node.scrollTop - node.clientHeight < NEAR) loadNewer();
+  }
+
   node.addEventListener("scroll", () => {
     const left = node.scrollHeight - node.scrollTop - node.clientHeight;
     if (pinned && left > 1 && performance.now() - moved > HAND) {
@@ -208,8 +213,7 @@ export function makeHistory(chat, actorOf, onAction) {
       return;
     }
     pin(left < 40 && !newer);
-    if (node.scrollTop < NEAR) loadOlder();
-    else if (left < NEAR) loadNewer();
+    more();
   }, { passive: true });
   // Pictures that arrive later, and a pane that grows lower, must not push the newest message out of sight.
   const watch = new ResizeObserver(() => pinned && toBottom());
@@ -258,7 +262,12 @@ export function makeHistory(chat, actorOf, onAction) {
       return entry;
     },
     add: (entry) => {
-      coming?.push(entry);
+      if (waiting) {
+        waiting.push(entry);
+        return;
+      }
+      // Who reads far above gets the rest when coming down.
+      newer ||= !pinned && entries.length >= MOST;
       if (newer) {
         down.hidden = false;
         return;

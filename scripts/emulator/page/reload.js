@@ -33,7 +33,7 @@ function showError(kind, title, item, extra = []) {
     excerpt.firstChild ? excerpt : null, trace.firstChild ? trace : null);
   node.setAttribute("role", "alert");
   node.addEventListener("keydown", (event) => event.key === "Escape" && closePanel());
-  document.body.append(node);
+  document.getElementById("top").after(node);
   panel = { node, kind };
 }
 
