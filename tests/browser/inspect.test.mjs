@@ -10,14 +10,14 @@ const AIKO = "2000000001:U0000000000000000000000000000a001";
 let bot, browser, v, page, p;
 before(async () => {
   [bot, browser] = await Promise.all([dev("bots/page.lua"), launch()]);
+  v = await visit(browser, bot.address);
+  page = v.page;
+  p = pane(page, AIKO);
 });
 beforeEach(async () => {
   await bot.post("reset");
   await fetch(`${bot.address}/_/faults`, { method: "DELETE" });
-  await v?.close();
-  v = await visit(browser, bot.address);
-  page = v.page;
-  p = pane(page, AIKO);
+  await v.fresh();
 });
 after(async () => {
   await browser.close();

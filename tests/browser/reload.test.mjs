@@ -10,13 +10,13 @@ const AIKO = "2000000001:U0000000000000000000000000000a001";
 let bot, browser, v, page, p, good;
 before(async () => {
   [bot, browser] = await Promise.all([dev("bots/page.lua"), launch()]);
-  good = await readFile(bot.file, "utf8");
-});
-beforeEach(async () => {
-  await v?.close();
   v = await visit(browser, bot.address);
   page = v.page;
   p = pane(page, AIKO);
+  good = await readFile(bot.file, "utf8");
+});
+beforeEach(async () => {
+  await v.fresh();
 });
 after(async () => {
   await browser.close();
