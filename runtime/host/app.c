@@ -1,5 +1,7 @@
 #include "host/app.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,16 +49,31 @@ int app_open(struct app *a, struct host *h, char *error, size_t n)
     return start_server(a, error, n);
 }
 
+/* Of a session of its own and silent: Ctrl-C here must not end it, and what it writes is not for this terminal. */
 static void browse(const struct app *a)
 {
     auto_free char *url = mem_printf("http://%s/", http_server_address(a->server));
     const char *browser = getenv("BROWSER"), *const programs[] = {browser && *browser ? browser : "xdg-open", "open"};
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t files;
+    sigset_t usual;
     pid_t pid;
-    for (size_t i = 0; i < 2; i++) {
+    bool found = false;
+    sigemptyset(&usual);
+    sigaddset(&usual, SIGPIPE);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigdefault(&attributes, &usual);
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
+    for (int fd = 1; fd <= 2; fd++) posix_spawn_file_actions_adddup2(&files, 0, fd);
+    for (size_t i = 0; i < 2 && !found; i++) {
         char *const args[] = {(char *)(uintptr_t)programs[i], url, NULL};
-        if (posix_spawnp(&pid, programs[i], NULL, NULL, args, environ) == 0) return;
+        found = posix_spawnp(&pid, programs[i], &files, &attributes, args, environ) == 0;
     }
-    LOG(WARN, "no browser was found; open the page by hand", F_STR("page", url));
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    if (!found) LOG(WARN, "no browser was found; open the page by hand", F_STR("page", url));
 }
 
 /* ---- news ---- */

@@ -204,6 +204,20 @@ class Dev(Scenario):
             running.signal(signal.SIGINT)
             self.gone(running)
 
+    def test_the_browser_that_it_opens_is_left_alone_by_ctrl_c(self):
+        browser, seen = os.path.join(self.dir, "browser"), os.path.join(self.dir, "seen")
+        with open(browser, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\necho noise; echo noise >&2\necho "$1" $(cut -d" " -f6 /proc/$$/stat) >{seen}.new && mv {seen}.new {seen}\n')
+        os.chmod(browser, 0o755)
+        running = self.dev(self.folder(ECHO), "--open", BROWSER=browser)
+        until(lambda: os.path.exists(seen), "the browser to start")
+        with open(seen, encoding="utf-8") as file:
+            url, session = file.read().split()
+        self.assertEqual(url, self.page + "/")
+        self.assertNotEqual(int(session), os.getsid(running.pid))
+        self.gone(running)
+        self.assertNotIn("noise", running.output())
+
     def test_what_only_the_emulator_waits_for_does_not_hold_it_up(self):
         running = self.dev(self.folder(ECHO), "--fault", "webhook:1=delay:60000", "--drain", "5m")
         with socket.create_connection(self.page[7:].split(":"), timeout=PATIENCE) as client:
