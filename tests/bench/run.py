@@ -445,6 +445,17 @@ def emulator(figures, options):
         figures.add(what, float(value), unit, float(target) or None)
 
 
+def page(figures, options):
+    """What a person waits for, in Chromium: the figures are made by tests/bench/page.mjs."""
+    done = subprocess.run(["node", "tests/bench/page.mjs", "20" if options.quick else "50"], capture_output=True, text=True, check=False,
+                          timeout=300, env={**os.environ, "BUILD": os.environ.get("BUILD", "build")})
+    if done.returncode:
+        raise Broken("page.mjs: " + done.stderr[-2000:] + " (what it needs is brought by make browser)")
+    took = [float(ms) for ms in done.stdout.split()]
+    figures.head(f"the page in Chromium, {len(took)} messages to an echo bot")
+    figures.add("key press to the bot's answer drawn, median", statistics.median(took), "ms", 50, note=spread(took))
+
+
 def profile(figures, options):
     """Not a figure: where the time goes. Only with --profile."""
     del figures
@@ -457,7 +468,7 @@ def profile(figures, options):
 
 PARTS = {"cpu": cpu, "latency": latency, "save": save_to_live, "start": start, "memory": memory,
          "push": push, "flex": flex, "emulator": emulator,
-         "replies": emulated.replies, "world": emulated.world, "dev": emulated.dev, "profile": profile}
+         "replies": emulated.replies, "world": emulated.world, "dev": emulated.dev, "page": page, "profile": profile}
 
 
 def main():
