@@ -29,7 +29,7 @@ export function makeHistory(chat, actorOf, onAction) {
   node.setAttribute("role", "log");
   node.setAttribute("aria-label", "Messages; arrow keys go through them, Enter tells what can be done");
   const list = el("div", "entries");
-  const nothing = el("p", "nothing", "Nothing was said yet. Write below: the bot hears it at once.");
+  const nothing = el("p", "nothing", "Nothing was said yet.");
   const down = button("↓", "round to-end", () => api.toEnd(), { "aria-label": "To the newest message" });
   node.append(nothing, list);
   const frame = el("div", "history-frame", node, down);
