@@ -132,7 +132,11 @@ char *app_settings(const struct app *a)
 {
     struct buf b = BUF(SETTINGS_MOST);
     const struct host *h = a->host;
-    buf_printf(&b, "{\"address\":\"http://%s\"", http_server_address(a->server));
+    const char *colon = strrchr(a->listen, ':');
+    bool bracketed = *a->listen == '[';
+    size_t host_n = colon ? (size_t)(colon - a->listen) : strlen(a->listen);
+    buf_printf(&b, "{\"address\":\"http://%s\",\"listen_host\":", http_server_address(a->server));
+    json_put(&b, bracketed && host_n >= 2 ? (struct str){a->listen + 1, host_n - 2} : (struct str){a->listen, host_n});
     if (h->server) {
         const char *scheme = *h->options->tls_cert ? "https" : "http";
         buf_printf(&b, ",\"webhook\":\"%s://%s%s\"", scheme, http_server_address(h->server), h->bots[0]->route);

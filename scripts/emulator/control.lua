@@ -21,10 +21,19 @@ local function refuse(text, ...) errors.raise(400, text:format(...)) end
 
 -- ---- who may ask ----
 
-local hosts = {} -- names beside the loopback's: what --listen says
+local hosts = {} -- addresses beside the loopback's: what --listen, or --page, says
+local any = {["0.0.0.0"] = true, ["::"] = true}
+local every = false -- any address, but no name: names are what other people can make point here
 
--- control.allow(host): a further name or address that the Host header may have.
-function control.allow(host) hosts[host:lower()] = true end
+-- control.allow(host): the address that is listened on; the Host header may have it. Of one that stands for all, any.
+function control.allow(host)
+  hosts[host:lower()] = true
+  every = every or any[host] == true
+end
+
+local function is_address(name)
+  return name:find("^%d+%.%d+%.%d+%.%d+$") ~= nil or name:find("^[%x.]*:[%x:.]*$") ~= nil
+end
 
 local function host_name(host)
   return host:match("^%[(.-)%]") or host:match("^([^:]*)") or ""
@@ -41,9 +50,9 @@ function control.guard(request)
   local headers = request.headers
   local host = (headers.host or ""):lower()
   local name = host_name(host)
-  if not is_loopback(name) and not hosts[name] then
-    return ("host '%s' is refused: only names of this machine's loopback are served here; open http://localhost, "
-      .. "or give --listen"):format(host)
+  if not is_loopback(name) and not hosts[name] and not (every and is_address(name)) then
+    return ("host '%s' is refused: only localhost and the address that is listened on (--listen, --page) are served "
+      .. "here; ask by that address"):format(host)
   end
   local origin = headers.origin
   if origin and origin:lower():gsub("^https?://", "") ~= host then

@@ -277,6 +277,21 @@ class Dev(Scenario):
         self.assertEqual(server.stop(), 0)
         self.gone(running)
 
+    def test_others_in_the_network_when_that_was_asked_for(self):
+        """Then by address. By a name it stays closed: a page of somebody's may come from a name that leads here."""
+        for listen, good in (("127.0.0.1:0", ()), ("0.0.0.0:0", ("10.1.2.3", "10.1.2.3:80", "[fd00::1]:80")), ("[::]:0", ("[fd00::1]", "10.1.2.3"))):
+            running = self.start("emulate", "--listen", listen)
+            port = running.wait_stdout(r"^moonline: emulating LINE on http://.*:(\d+)$")[1]
+            self.page = f"http://{'[::1]' if listen[0] == '[' else '127.0.0.1'}:{port}"
+            for host in ("localhost", *good):
+                self.assertIn("feed", self.ask("/_/world", host=host))
+            for host in ("evil.example", "10.1.2.3.evil.example", "cafe", *({"10.1.2.3", "[fd00::1]"} if not good else ())):
+                with self.subTest(listen=listen, host=host), self.assertRaises(urllib.error.HTTPError) as refused:
+                    self.ask("/_/world", host=host)
+                self.assertEqual(refused.exception.code, 403)
+                refused.exception.close()
+            self.gone(running)
+
     def test_other_pages_cannot_drive_it(self):
         running = self.emulate()
         for headers in ({"host": "evil.example"}, {"origin": "https://evil.example"}, {"origin": "null"},
