@@ -231,6 +231,11 @@ export function pane(page, key) {
       await node.locator(".pane-head").getByRole("button", { name: /^What .* can do$/ }).click();
       await page.getByRole("menuitem", { name: item }).click();
     },
-    atEnd: () => node.locator(".history").evaluate((h) => h.scrollHeight - h.scrollTop - h.clientHeight < 3),
+    // Whether the newest message is in sight, at the latest when what has just come is laid out.
+    atEnd: () =>
+      page.waitForFunction((chat) => {
+        const h = document.querySelector(`.pane[data-chat="${chat}"] .history`);
+        return h.scrollHeight - h.scrollTop - h.clientHeight < 3;
+      }, key, { timeout: 2000 }).then(() => true, () => false),
   };
 }

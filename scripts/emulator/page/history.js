@@ -15,11 +15,17 @@ const TOGETHER = 60e3; // ms within which messages of one sender stand below one
 
 // When a hand or a key last moved something; what scrolls without them is layout.
 let moved = 0;
+let held = false; // the scroll bar of a history is
+const HAND = 400; // ms that a movement goes on after it
 const byHand = (event) => {
-  if (event.type !== "keydown" || event.key === "Tab" || event.target.tagName !== "TEXTAREA") moved = performance.now();
+  const inside = event.target.closest?.(".history");
+  if (event.type === "pointerdown") held = event.target === inside;
+  if (inside ? event.type !== "pointerdown" || held : event.key === "Tab") moved = performance.now();
 };
 for (const type of ["wheel", "touchmove", "pointerdown", "keydown"]) document.addEventListener(type, byHand, { capture: true, passive: true });
-const HAND = 400; // ms that a movement goes on after it
+document.addEventListener("pointerup", () => {
+  held = false;
+}, { capture: true });
 
 const VIA = { push: "push", multicast: "multicast", broadcast: "broadcast", narrowcast: "narrowcast" };
 
@@ -208,7 +214,7 @@ export function makeHistory(chat, actorOf, onAction) {
 
   node.addEventListener("scroll", () => {
     const left = node.scrollHeight - node.scrollTop - node.clientHeight;
-    if (pinned && left > 1 && performance.now() - moved > HAND) {
+    if (pinned && left > 1 && !held && performance.now() - moved > HAND) {
       toBottom();
       return;
     }
