@@ -85,11 +85,12 @@ int emulator_prepare(struct emulator *e, const char *command, const struct optio
     /* Alone it is for any SDK, which must know the two; beside a bot nobody needs to. */
     e->secret = alone ? mem_strdup(secret && *secret ? secret : EMULATOR_SECRET) : random_text();
     e->token = alone ? mem_strdup(token && *token ? token : EMULATOR_TOKEN) : random_text();
-    /* The terminal is for what people and bots say: of the log, only what is wrong. */
     e->host = *o;
-    if (!options_given(o, "log-level")) e->host.log_level = LOG_WARN;
-    log_init((enum log_format)e->host.log, (enum log_level)e->host.log_level);
     worker_options(&e->options, &e->host);
+    /* The terminal is for what people and bots say: all that the bot's own code logs and prints, of moonline's log only
+     * what is wrong. */
+    if (!options_given(o, "log-level")) e->options.log_level = LOG_WARN;
+    log_init((enum log_format)o->log, (enum log_level)e->options.log_level);
     if (!o->live) put_text(b, "secret", e->secret);
     if (!o->live) put_text(b, "token", e->token);
     put_text(b, "webhook", o->webhook);

@@ -62,6 +62,27 @@ class Dev(Scenario):
         until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in inside), "its workers to end")
         self.assertEqual(os.listdir(self.temp), [])
 
+    def test_what_the_bot_prints_and_logs_is_on_the_terminal(self):
+        bot = self.folder('''
+local line = require "line"
+print("loaded", 1)
+line.on("message.text", function(event)
+  print("got", event.message.text)
+  log.info("seen", {n = 1})
+  event:reply("ok")
+end)
+''')
+        def told(*options):
+            running = self.dev(bot, *options)
+            self.assertEqual(self.say("hello"), "ok\n")
+            self.gone(running)
+            records = [json.loads(line) for line in running.stderr if line.startswith("{")]
+            return [record["message"] for record in records if record["level"] == "info"]
+
+        # Of moonline's own log there is only what is wrong, and --log-level has the last word.
+        self.assertEqual(told(), ["loaded\t1", "got\thello", "seen"])
+        self.assertEqual(told("--log-level", "warn"), [])
+
     def test_a_bot_is_written_without_an_account(self):
         bot = self.folder(ECHO)
         bot.write(".env", "LINE_CHANNEL_SECRET=real\nLINE_CHANNEL_ACCESS_TOKEN=real-token\nLINE_API_BASE=http://127.0.0.1:9\n")
