@@ -1,7 +1,8 @@
 /* The module "line.core". Everything pleasant is in scripts/line/; here is what needs C:
  *
  *   operations  name → function(fields | natural value [, options]): what line.<operation> is
- *   inner       name → function(fields, options, what, where, quiet): the same under another name, for short forms
+ *   inner       name → function(fields, options, what, where, quiet): the same under another name, for short forms; quiet: true, or the
+ *               line that news of the call name, nothing is returned
  *   request     line.request
  *   rows([name]), paged()   the table of operations: see operation_rows.c
  *   events      the rows of events.def: {type, field, subtypes, sources, reply} each

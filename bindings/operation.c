@@ -351,8 +351,8 @@ static int operation_done_quietly(lua_State *L, int status, lua_KContext row)
     return 0;
 }
 
-/* Stack: fields options what where [quiet]. */
-static int operation_run(lua_State *L, unsigned row, bool quiet)
+/* Stack: fields options what where. from: the place that whoever looks on is told where neither the stack nor where has it. */
+static int operation_run(lua_State *L, unsigned row, bool quiet, const char *from)
 {
     const struct operation *o = &operations[row];
     unsigned n;
@@ -366,7 +366,7 @@ static int operation_run(lua_State *L, unsigned row, bool quiet)
     c->name = o->name;
     c->verb = o->verb;
     c->idempotent = strcmp(o->verb, "GET") == 0;
-    if (worker_get()->trace) snprintf(c->where, sizeof c->where, "%s", lua_isstring(L, ARG_WHERE) ? lua_tostring(L, ARG_WHERE) : "");
+    if (worker_get()->trace) snprintf(c->where, sizeof c->where, "%s", lua_isstring(L, ARG_WHERE) ? lua_tostring(L, ARG_WHERE) : from);
     c->reply = o->body == BODY_JSON && strcmp(o->name, "reply_message") == 0;
     build_url(L, c, row, f, n);
     body_headers(L, c, row, f, n);
@@ -383,16 +383,18 @@ static int operation_outer(lua_State *L)
     lua_settop(L, 2);
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_pushnil(L);
-    return operation_run(L, (unsigned)lua_tointeger(L, lua_upvalueindex(1)), false);
+    return operation_run(L, (unsigned)lua_tointeger(L, lua_upvalueindex(1)), false, "");
 }
 
-/* f(fields, options, what, where, quiet): upvalue row. */
+/* f(fields, options, what, where, quiet): upvalue row. quiet may be a place, for those who look on. */
 static int operation_inner(lua_State *L)
 {
+    char from[96] = "";
     bool quiet = lua_toboolean(L, 5);
+    if (lua_type(L, 5) == LUA_TSTRING) snprintf(from, sizeof from, "%s", lua_tostring(L, 5));
     lua_settop(L, 4);
     luaL_checkstring(L, ARG_WHAT);
-    return operation_run(L, (unsigned)lua_tointeger(L, lua_upvalueindex(1)), quiet);
+    return operation_run(L, (unsigned)lua_tointeger(L, lua_upvalueindex(1)), quiet, from);
 }
 
 LJMP void operation_push_all(lua_State *L, bool inner)

@@ -17,19 +17,22 @@
 #define SECRET_MOST 8192u             /* no secret is longer */
 #define BODIES_MOST (LIMIT_FRAME / 2) /* both bodies and the address, written as JSON at its longest */
 
-static void begin(struct buf *b, const char *what, const struct task *t)
-{
-    buf_printf(b, "{\"what\":\"%s\"", what);
-    if (!t || !t->event) return;
-    json_put_key(b, "event");
-    json_put(b, str_of(t->event->id));
-}
-
 static void put_text(struct buf *b, const char *key, struct str text)
 {
     if (!text.n) return;
     json_put_key(b, key);
     json_put(b, text);
+}
+
+/* For whom: an event, or else a timer (of the event in which it was made), or a request of a route. */
+static void begin(struct buf *b, const char *what, const struct task *t)
+{
+    buf_printf(b, "{\"what\":\"%s\"", what);
+    if (!t || !t->event) return;
+    put_text(b, "event", task_event_id(t));
+    put_text(b, "timer", str_of(task_timer(t)));
+    put_text(b, "origin", task_origin(t));
+    if (t->event->web) put_text(b, "route", str_of(t->event->id));
 }
 
 static void tell(struct buf *b)

@@ -15,6 +15,7 @@
  *   {"what":"handler","event":…,"generation":7,"where":"bot.lua:12","selector":"message.text"}
  *   {"what":"call","event":…,"operation":…,"where":…,"status":200,"request_id":…,"ms":2.1}
  *
+ * with, in place of "event": "timer" and "origin" (the line that made it, the event in which), or "route" ("GET /path");
  * and of a call while the bots talk to LINE, so that it can be shown: "method", "path", "query", "retry_key", "request" and
  * "answer" (texts, cut at 64 KiB; bindings/trace_news.h). */
 #pragma once

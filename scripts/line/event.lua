@@ -172,7 +172,8 @@ function event.flush(e)
   if not queue.list[1] then return end
   local fields = {replyToken = e.replyToken, messages = queue.list}
   if queue.quiet ~= nil then fields.notificationDisabled = queue.quiet end
-  local ok, problem = pcall(inner.reply_message, fields, queue.call, "event:reply", nil, true)
+  local quiet = not core.trace or place_of(queue, 1)
+  local ok, problem = pcall(inner.reply_message, fields, queue.call, "event:reply", nil, quiet)
   if not ok then error(place(problem, queue), 0) end
 end
 

@@ -157,6 +157,35 @@ end)
         self.assertEqual(self.say("x"), "2\n")
         self.gone(running)
 
+    def test_calls_are_told_with_their_line_and_for_whom(self):
+        running = self.dev(self.folder("""local line, web = require "line", require "web"
+line.on("message", function(e)
+  local who = e.source.userId
+  e:reply("one") e:reply("two")
+  line.after(0.001, function() line.push(who, "timer") end)
+end)
+web.get("/push", function() line.push("U0000000000000000000000000000a001", "web") return "done" end)
+"""))
+        event = self.ask("/_/say", b"hello", accept="application/json")["event"]
+        door = re.search(r"^moonline: listening on (http://\S+)$", running.output(), re.M)[1]
+        urllib.request.urlopen(door + "/push", timeout=PATIENCE).close()
+
+        def calls():
+            with urllib.request.urlopen(self.page + "/_/feed?since=0", timeout=PATIENCE) as feed:
+                found = []
+                for line in feed:
+                    if line.startswith(b"data: ") and (item := json.loads(line[6:])).get("what") == "call":
+                        found.append({k: item.get(k) for k in ("event", "where", "timer", "origin", "route") if item.get(k) is not None})
+                    if len(found) == 3:
+                        return found
+            return None
+
+        found = calls()
+        self.assertIn({"event": event, "where": "bot.lua:4"}, found)
+        self.assertIn({"timer": "bot.lua:5", "origin": event, "where": "bot.lua:5"}, found)
+        self.assertIn({"route": "GET /push", "where": "bot.lua:7"}, found)
+        self.gone(running)
+
     def test_the_emulator_is_not_behind_the_bot_s_door(self):
         """The bot's own routes are where they are with `run`; of the emulator nothing is at an address that others reach."""
         bot = self.folder(ECHO + "require('web').get('/hi', function() return 'hi' end)\n")
