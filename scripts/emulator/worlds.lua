@@ -58,7 +58,9 @@ function worlds.own(state)
   if not channel then return state end
   channel.secret = said.secret or channel.secret
   channel.webhook.endpoint = said.webhook or channel.webhook.endpoint
-  if said.token then channel.tokens[said.token] = {kind = "long", since = clock.now()} end
+  if said.token and not channel.tokens[said.token] then
+    channel.tokens[said.token] = {kind = "long", since = clock.now()}
+  end
   return state
 end
 
