@@ -15,9 +15,13 @@ try {
   await page.evaluate((chat) => {
     let pressed = 0;
     window.measured = [];
-    document.addEventListener("keydown", (event) => {
-      if (event.key === "Enter") pressed = performance.now();
-    }, { capture: true });
+    document.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.key === "Enter") pressed = performance.now();
+      },
+      { capture: true },
+    );
     const list = document.querySelector(`.pane[data-chat="${chat}"] .entries`);
     new MutationObserver((changes) => {
       if (!changes.some((c) => [...c.addedNodes].some((n) => n.classList?.contains("bot")))) return;
@@ -36,7 +40,12 @@ try {
     await page.waitForFunction((n) => window.measured.length > n, i);
   }
   const took = await page.evaluate(() => window.measured);
-  console.log(took.slice(FIRST).map((ms) => ms.toFixed(2)).join(" "));
+  console.log(
+    took
+      .slice(FIRST)
+      .map((ms) => ms.toFixed(2))
+      .join(" "),
+  );
 } finally {
   await browser.close();
   await bot.stop();

@@ -62,7 +62,10 @@ test("an event: handler and line, generation, delivery, calls with request and a
 
 test("a reply token counts down; a push costs; a refused call is told", async () => {
   const [channel] = (await bot.get("world")).channels;
-  await fetch(`${bot.address}/_/channels/${channel.id}`, { method: "PATCH", body: JSON.stringify({ quota: { type: "limited", value: 200 } }) });
+  await fetch(`${bot.address}/_/channels/${channel.id}`, {
+    method: "PATCH",
+    body: JSON.stringify({ quota: { type: "limited", value: 200 } }),
+  });
   await p.say("silence");
   await row("message.text", "silence").click();
   const token = fact("reply token");
@@ -91,12 +94,17 @@ test("send again has a fresh token, redeliver is the same event, copy as test co
   await page.getByRole("button", { name: "Send again" }).click();
   await page.waitForFunction((old) => [...document.querySelectorAll(".facts-list code")].every((c) => c.textContent !== old), id);
   await page.waitForFunction(() => document.querySelectorAll(".entry.bot").length === 2);
-  await page.locator(".token").getByText(/^used by call/).waitFor();
+  await page
+    .locator(".token")
+    .getByText(/^used by call/)
+    .waitFor();
   await page.getByRole("button", { name: "Redeliver" }).click();
   await page.locator(".attempts").getByText("redelivery").waitFor();
   await page.getByRole("button", { name: "Copy as test" }).click();
   const text = page.locator("dialog pre");
-  await page.waitForFunction(() => /return \{[^]*once more[^]*reply_message/.test(document.querySelector("dialog pre")?.textContent));
+  await page.waitForFunction(() =>
+    /return \{[^]*once more[^]*reply_message/.test(document.querySelector("dialog pre")?.textContent),
+  );
   await page.getByRole("button", { name: "Python" }).click();
   await page.waitForFunction(() => /import unittest/.test(document.querySelector("dialog pre").textContent));
   await page.getByRole("button", { name: "Copy", exact: true }).click();
@@ -138,7 +146,10 @@ test("faults with a click: the call fails, the list says so, and they are taken 
   await p.say("hit me");
   await page.locator(".happening").filter({ hasText: "reply_message" }).filter({ hasText: "500" }).first().waitFor();
   await page.getByRole("button", { name: "Faults", exact: true }).waitFor();
-  assert.deepEqual(v.errors.filter((e) => !/\/_\/faults$/.test(e)), []);
+  assert.deepEqual(
+    v.errors.filter((e) => !/\/_\/faults$/.test(e)),
+    [],
+  );
 });
 
 test("the clock stands still and goes on by a click", async () => {
@@ -147,7 +158,10 @@ test("the clock stands still and goes on by a click", async () => {
   await page.waitForFunction(() => /⏸/.test(document.querySelector(".clock").textContent));
   const { now } = await bot.get("clock");
   await page.getByRole("button", { name: "+ 1 hour" }).click();
-  await page.waitForFunction((hour) => new Date(`2000-01-01 ${document.querySelector(".clock").textContent.replace("⏸", "")}`).getHours() === hour, new Date(now + 3600e3).getHours());
+  await page.waitForFunction(
+    (hour) => new Date(`2000-01-01 ${document.querySelector(".clock").textContent.replace("⏸", "")}`).getHours() === hour,
+    new Date(now + 3600e3).getHours(),
+  );
   assert.equal((await bot.get("clock")).now, now + 3600e3);
   await page.getByLabel("Time stands still").uncheck();
   await page.waitForFunction(() => !/⏸/.test(document.querySelector(".clock").textContent));

@@ -104,7 +104,8 @@ export async function shoot(page, name, options = {}) {
 
 const READY = { page: /^moonline: page on (http:\/\/\S+)/m, bot: /^moonline: bot .*generation 1/m };
 
-// Starts `moonline dev` with a copy of an example ("echo.lua"), of a bot of ours ("bots/page.lua"), or the Lua text given, and waits until it is ready.
+// Starts `moonline dev` with a copy of an example ("echo.lua"), of a bot of ours ("bots/page.lua"), or the Lua text given,
+// and waits until it is ready.
 // {address, file, save(text), get(path), post(path, body), output(), stop(), restart()}: the bot's file is a copy; save
 // writes it as editors do. more: further arguments; port: where the page answers, of the system's choice unless given.
 export async function dev(bot, { port = 0, more = [], world } = {}) {
@@ -186,7 +187,8 @@ export async function visit(browser, address, options = {}) {
   });
   page.on("console", (message) => {
     // Pictures of other hosts do not come here: the browser is let to this machine only.
-    if (["error", "warning"].includes(message.type()) && !/ERR_NAME_NOT_RESOLVED/.test(message.text())) errors.push(`${message.text()} ${message.location().url}`);
+    if (["error", "warning"].includes(message.type()) && !/ERR_NAME_NOT_RESOLVED/.test(message.text()))
+      errors.push(`${message.text()} ${message.location().url}`);
   });
   // The page anew, as if nobody had been here: that is quicker than another context.
   const fresh = async () => {
@@ -204,7 +206,11 @@ export async function visit(browser, address, options = {}) {
 export function pane(page, key) {
   const node = page.locator(`.pane[data-chat="${key}"]`);
   const input = node.getByRole("textbox", { name: "Message" });
-  const entry = (text) => node.locator(".entry").filter({ has: page.getByText(text, { exact: true }) }).last();
+  const entry = (text) =>
+    node
+      .locator(".entry")
+      .filter({ has: page.getByText(text, { exact: true }) })
+      .last();
   return {
     node,
     input,
@@ -228,14 +234,26 @@ export function pane(page, key) {
       await page.getByRole("menuitem", { name: item }).click();
     },
     menu: async (item) => {
-      await node.locator(".pane-head").getByRole("button", { name: /^What .* can do$/ }).click();
+      await node
+        .locator(".pane-head")
+        .getByRole("button", { name: /^What .* can do$/ })
+        .click();
       await page.getByRole("menuitem", { name: item }).click();
     },
     // Whether the newest message is in sight, at the latest when what has just come is laid out.
     atEnd: () =>
-      page.waitForFunction((chat) => {
-        const h = document.querySelector(`.pane[data-chat="${chat}"] .history`);
-        return h.scrollHeight - h.scrollTop - h.clientHeight < 3;
-      }, key, { timeout: 2000 }).then(() => true, () => false),
+      page
+        .waitForFunction(
+          (chat) => {
+            const h = document.querySelector(`.pane[data-chat="${chat}"] .history`);
+            return h.scrollHeight - h.scrollTop - h.clientHeight < 3;
+          },
+          key,
+          { timeout: 2000 },
+        )
+        .then(
+          () => true,
+          () => false,
+        ),
   };
 }

@@ -53,29 +53,47 @@ test("only this machine's own page is served and may act", async () => {
     assert.equal(headers["referrer-policy"], "no-referrer");
   }
   const act = JSON.stringify({ as: "Aiko 愛子", do: "message", message: { type: "text", text: "x" } });
-  for (const headers of [{ origin: "https://evil.example" }, { host: "evil.example" }, { origin: "null" }, { "sec-fetch-site": "cross-site" }]) {
+  for (const headers of [
+    { origin: "https://evil.example" },
+    { host: "evil.example" },
+    { origin: "null" },
+    { "sec-fetch-site": "cross-site" },
+  ]) {
     assert.equal((await ask("/_/world", headers)).statusCode, 403, JSON.stringify(headers));
     assert.equal((await ask("/_/act", headers, "POST", act)).statusCode, 403, JSON.stringify(headers));
     assert.equal((await ask("/_/feed?since=0", headers)).statusCode, 403);
     assert.equal((await ask("/", headers)).statusCode, 403, JSON.stringify(headers));
   }
   assert.equal((await ask("/_/world", { origin: bot.address, host: own })).statusCode, 200);
-  assert.equal((await bot.get("world")).chats.every((c) => c.n === 0), true, "nothing was said");
+  assert.equal(
+    (await bot.get("world")).chats.every((c) => c.n === 0),
+    true,
+    "nothing was said",
+  );
 });
 
 test("a page of another site cannot drive the controls", async () => {
-  const elsewhere = http.createServer((_, response) => response.writeHead(200, { "content-type": "text/html" }).end("<h1>elsewhere</h1>"));
+  const elsewhere = http.createServer((_, response) =>
+    response.writeHead(200, { "content-type": "text/html" }).end("<h1>elsewhere</h1>"),
+  );
   await new Promise((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${elsewhere.address().port}/`);
   await page.evaluate(async (address) => {
-    await fetch(`${address}/_/act`, { method: "POST", mode: "no-cors", body: JSON.stringify({ as: "Aiko 愛子", do: "message", message: { type: "text", text: "x" } }) }).catch(() => {});
+    await fetch(`${address}/_/act`, {
+      method: "POST",
+      mode: "no-cors",
+      body: JSON.stringify({ as: "Aiko 愛子", do: "message", message: { type: "text", text: "x" } }),
+    }).catch(() => {});
     const frame = document.createElement("iframe");
     frame.src = address;
     document.body.append(frame);
     await new Promise((resolve) => frame.addEventListener("load", resolve));
   }, bot.address);
-  assert.equal((await bot.get("world")).chats.every((c) => c.n === 0), true);
+  assert.equal(
+    (await bot.get("world")).chats.every((c) => c.n === 0),
+    true,
+  );
   assert.equal(await page.frames()[1].locator("#panes").count(), 0, "it is in no frame of others");
   await page.close();
   elsewhere.close();
@@ -86,7 +104,8 @@ test("by keys alone: writing, a message's menu, another conversation, a dialog, 
   const { page } = v;
   const p = pane(page, AIKO);
   const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
-  const active = () => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent);
+  const active = () =>
+    page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent);
   const tabTo = async (name, key = "Tab", most = 40) => {
     for (let i = 0; i < most; i++) {
       await press(key);
@@ -135,7 +154,10 @@ test("by keys alone: writing, a message's menu, another conversation, a dialog, 
   assert.equal(await active(), "Message");
   await tabTo(/message\.text/);
   await press("Enter");
-  await page.getByRole("heading", { name: "message.text" }).or(page.getByRole("heading", { name: "unsend" })).waitFor();
+  await page
+    .getByRole("heading", { name: "message.text" })
+    .or(page.getByRole("heading", { name: "unsend" }))
+    .waitFor();
   await press("Escape");
   assert.match(await active(), /message\.text/);
   assert.deepEqual(v.errors, []);
@@ -147,17 +169,21 @@ test("everything that can be used has a name, and is described as what it is", a
   await pane(v.page, AIKO).say("hello");
   await pane(v.page, AIKO).bot("echo: hello");
   const nameless = await v.page.evaluate(() =>
-    [...document.querySelectorAll("button, input, select, textarea, a, [role=button], [tabindex='0']")].filter((node) => {
-      const label = node.getAttribute("aria-label") || node.textContent.trim() || node.title || node.labels?.[0]?.textContent;
-      return !label && node.checkVisibility();
-    }).map((node) => node.outerHTML.slice(0, 120)),
+    [...document.querySelectorAll("button, input, select, textarea, a, [role=button], [tabindex='0']")]
+      .filter((node) => {
+        const label = node.getAttribute("aria-label") || node.textContent.trim() || node.title || node.labels?.[0]?.textContent;
+        return !label && node.checkVisibility();
+      })
+      .map((node) => node.outerHTML.slice(0, 120)),
   );
   assert.deepEqual(nameless, []);
   await v.close();
 });
 
 test("hostile names, texts, file names, Flex, group names and errors are words, never HTML", async () => {
-  await fetch(`${bot.address}/_/load`, { method: "POST", headers: { "content-type": "text/x-lua" }, body: WORLD }).then(async (r) => assert.equal(r.status, 200, await r.text()));
+  await fetch(`${bot.address}/_/load`, { method: "POST", headers: { "content-type": "text/x-lua" }, body: WORLD }).then(
+    async (r) => assert.equal(r.status, 200, await r.text()),
+  );
   const v = await visit(browser, bot.address);
   const { page } = v;
   const world = await bot.get("world");
@@ -175,8 +201,17 @@ test("hostile names, texts, file names, Flex, group names and errors are words, 
   await act({ chat: group, do: "join" });
   await act({ chat: group, do: "message", message: { type: "text", text: EVIL } });
   const token = world.channels[0].token;
-  const push = (message) => fetch(`${bot.address}/v2/bot/message/push`, { method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, body: JSON.stringify({ to: user, messages: [message] }) });
-  await push({ type: "flex", altText: EVIL, contents: { type: "bubble", body: { type: "box", layout: "vertical", contents: [{ type: "text", text: EVIL, wrap: true }] } } });
+  const push = (message) =>
+    fetch(`${bot.address}/v2/bot/message/push`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ to: user, messages: [message] }),
+    });
+  await push({
+    type: "flex",
+    altText: EVIL,
+    contents: { type: "bubble", body: { type: "box", layout: "vertical", contents: [{ type: "text", text: EVIL, wrap: true }] } },
+  });
   await push({ type: "text", text: EVIL, sender: { name: "<b>Cook</b>" } });
   await push({ type: EVIL });
   await p.say("fail");
@@ -188,7 +223,15 @@ test("hostile names, texts, file names, Flex, group names and errors are words, 
   await page.keyboard.press("Escape");
   await page.waitForTimeout(100);
   assert.equal(await page.evaluate(() => window.hacked), undefined);
-  assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll("script, img[src='x'], b")].filter((n) => n.tagName !== "SCRIPT" || !n.src.endsWith("/app.js")).filter((n) => !n.closest(".call-title")).map((n) => n.outerHTML)), []);
+  assert.deepEqual(
+    await page.evaluate(() =>
+      [...document.querySelectorAll("script, img[src='x'], b")]
+        .filter((n) => n.tagName !== "SCRIPT" || !n.src.endsWith("/app.js"))
+        .filter((n) => !n.closest(".call-title"))
+        .map((n) => n.outerHTML),
+    ),
+    [],
+  );
   await shoot(page, "page-hostile");
   assert.deepEqual(v.errors, []);
   await v.close();
@@ -207,17 +250,20 @@ test(`${LONG} messages: quick to open, to scroll and to go on, with a bounded do
   const count = () => p.node.locator(".entry").count();
   // Scrolling up through a good part of it, frame by frame.
   await p.node.locator(".history").hover();
-  const frames = page.evaluate(() => new Promise((resolve) => {
-    const gaps = [];
-    let last = performance.now();
-    const step = (now) => {
-      gaps.push(now - last);
-      last = now;
-      if (gaps.length < 90) requestAnimationFrame(step);
-      else resolve(gaps.sort((a, b) => a - b));
-    };
-    requestAnimationFrame(step);
-  }));
+  const frames = page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const gaps = [];
+        let last = performance.now();
+        const step = (now) => {
+          gaps.push(now - last);
+          last = now;
+          if (gaps.length < 90) requestAnimationFrame(step);
+          else resolve(gaps.sort((a, b) => a - b));
+        };
+        requestAnimationFrame(step);
+      }),
+  );
   let most = 0;
   const first = async () => Number(/\d+/.exec(await p.node.locator(".d-words").first().textContent())[0]);
   for (let i = 0; i < 400 && (await first()) > LONG - 600; i++) {
@@ -231,7 +277,13 @@ test(`${LONG} messages: quick to open, to scroll and to go on, with a bounded do
   assert.ok(size < 6000, `${size} elements`);
   await p.node.getByRole("button", { name: "To the newest message" }).waitFor();
   // What is read stays where it is while older messages come.
-  const seen = await p.node.locator(".history").evaluate((h) => [...h.querySelectorAll(".d-words")].find((w) => w.getBoundingClientRect().top > h.getBoundingClientRect().top).textContent);
+  const seen = await p.node
+    .locator(".history")
+    .evaluate(
+      (h) =>
+        [...h.querySelectorAll(".d-words")].find((w) => w.getBoundingClientRect().top > h.getBoundingClientRect().top)
+          .textContent,
+    );
   await page.waitForTimeout(150);
   assert.equal(await p.node.getByText(seen, { exact: true }).isVisible(), true);
   await p.say("go on");
@@ -240,12 +292,18 @@ test(`${LONG} messages: quick to open, to scroll and to go on, with a bounded do
   // Appending: twenty messages, each answered by five.
   const from = performance.now();
   for (let i = 0; i < 20; i++) await p.say("many of them");
-  await page.waitForFunction(() => [...document.querySelectorAll(".entry.own .d-words")].slice(-20).every((w) => w.textContent === "many of them")
-    && [...document.querySelectorAll(".entry.bot .d-words")].slice(-1)[0].textContent === "part 5");
+  await page.waitForFunction(
+    () =>
+      [...document.querySelectorAll(".entry.own .d-words")].slice(-20).every((w) => w.textContent === "many of them") &&
+      [...document.querySelectorAll(".entry.bot .d-words")].slice(-1)[0].textContent === "part 5",
+  );
   const appended = (performance.now() - from) / 120;
   await page.waitForTimeout(100);
-  assert.ok(await count() <= 300);
-  console.log(`# opened in ${opened.toFixed(0)} ms, frame median ${gaps[45].toFixed(1)} ms, 95 % ${gaps[85].toFixed(1)} ms, a message ${appended.toFixed(1)} ms`);
+  assert.ok((await count()) <= 300);
+  console.log(
+    `# opened in ${opened.toFixed(0)} ms, frame median ${gaps[45].toFixed(1)} ms, 95 % ` +
+      `${gaps[85].toFixed(1)} ms, a message ${appended.toFixed(1)} ms`,
+  );
   assert.ok(gaps[45] < 50, `frames of ${gaps[45]} ms`);
   assert.ok(appended < 50, `${appended} ms a message`);
   assert.deepEqual(v.errors, []);

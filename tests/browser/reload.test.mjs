@@ -30,7 +30,10 @@ test("a save: a small note with generation and time, and the new code answers", 
   await page.locator("#top").getByText("1, ").waitFor();
   assert.match(await generation(), /^generation gen\. 1, [\d.]+ ms$/);
   await bot.save(good.replace('"echo: "', '"second: "'));
-  await page.locator(".note").getByText(/^generation 2, [\d.]+ ms$/).waitFor();
+  await page
+    .locator(".note")
+    .getByText(/^generation 2, [\d.]+ ms$/)
+    .waitFor();
   await p.say("hi");
   await p.bot("second: hi");
   await page.locator(".happening").getByText("generation 2 serves").waitFor();
@@ -55,7 +58,10 @@ test("a file that does not load: place, excerpt, and the old code goes on; the m
   await panel().waitFor();
   await bot.save(good);
   await panel().waitFor({ state: "detached" });
-  await page.locator(".note").getByText(/^generation \d+, /).waitFor();
+  await page
+    .locator(".note")
+    .getByText(/^generation \d+, /)
+    .waitFor();
   noErrors();
 });
 
@@ -72,7 +78,10 @@ test("a handler that fails: what, where, traceback, because of what; run again w
   await panel().getByRole("button", { name: "What happened" }).click();
   await page.locator(".detail").getByText("no such <b>dish</b>").first().waitFor();
   await bot.save(good.replace('error("no such <b>dish</b>")', 'say(event, "mended")'));
-  await page.locator(".note").getByText(/^generation \d+, /).waitFor();
+  await page
+    .locator(".note")
+    .getByText(/^generation \d+, /)
+    .waitFor();
   await panel().getByRole("button", { name: "Run again" }).click();
   await p.bot("mended");
   await panel().waitFor({ state: "detached" });
@@ -88,7 +97,11 @@ test("the last message is replayed after each save, while the switch is on", asy
   await p.bot("third: replay me");
   await page.getByLabel("replay after each save").uncheck();
   await bot.save(good);
-  await page.locator(".note").getByText(/^generation \d+, /).last().waitFor();
+  await page
+    .locator(".note")
+    .getByText(/^generation \d+, /)
+    .last()
+    .waitFor();
   await p.say("after");
   await p.bot("echo: after");
   assert.equal(await p.node.locator(".entry.bot").getByText("echo: replay me").count(), 1);
@@ -109,5 +122,8 @@ test("moonline goes and comes again at the same port: the page says so and goes 
   await p.say("again");
   await p.bot("echo: again");
   assert.equal(await page.getByText("not connected").isVisible(), false);
-  assert.deepEqual(v.errors.filter((e) => !/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE|ERR_CONNECTION_RESET|ERR_EMPTY/.test(e)), []);
+  assert.deepEqual(
+    v.errors.filter((e) => !/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE|ERR_CONNECTION_RESET|ERR_EMPTY/.test(e)),
+    [],
+  );
 });

@@ -54,7 +54,10 @@ test("what is sent quickly keeps its order, and what is refused comes back into 
   const p = pane(page, AIKO);
   for (let i = 0; i < 8; i++) await p.say(`n${i}`);
   await p.bot("echo: n7");
-  assert.deepEqual(await p.node.locator(".entry.own .d-words").allTextContents(), Array.from({ length: 8 }, (_, i) => `n${i}`));
+  assert.deepEqual(
+    await p.node.locator(".entry.own .d-words").allTextContents(),
+    Array.from({ length: 8 }, (_, i) => `n${i}`),
+  );
   await bot.post("act", { as: "Aiko 愛子", do: "unfollow" });
   await p.say("does not go");
   await page.getByText("has blocked Bot; unblock first").waitFor();
@@ -112,7 +115,11 @@ test("buttons: text, data with the keyboard opened, date and time, the account l
   await page.getByText("linkToken: it is none of Bot").waitFor();
   await page.keyboard.press("Escape");
   await page.locator("dialog").waitFor({ state: "detached" });
-  assert.deepEqual(v.errors.filter((e) => !/\/_\/act$/.test(e)), [], "a refusal is told by the browser, too");
+  assert.deepEqual(
+    v.errors.filter((e) => !/\/_\/act$/.test(e)),
+    [],
+    "a refusal is told by the browser, too",
+  );
 });
 
 test("pictures, a voice, video and files go by choosing, dropping and pasting, and are drawn back", async () => {
@@ -127,7 +134,10 @@ test("pictures, a voice, video and files go by choosing, dropping and pasting, a
   await choose("Picture …", { name: "a.png", mimeType: "image/png", buffer: png });
   await p.bot("got image");
   await page.waitForFunction(() => document.querySelector(".entry.own .d-of-image img")?.naturalWidth === 1200);
-  await choose("Picture …", [1, 2, 3].map((i) => ({ name: `${i}.png`, mimeType: "image/png", buffer: png })));
+  await choose(
+    "Picture …",
+    [1, 2, 3].map((i) => ({ name: `${i}.png`, mimeType: "image/png", buffer: png })),
+  );
   await p.bot("got image 3 of 3");
   await choose("File …", { name: "a <b>.txt", mimeType: "text/plain", buffer: Buffer.from("12345") });
   await p.bot("got file a <b>.txt 5");
@@ -156,7 +166,11 @@ async function drop(node, list) {
   for (const type of ["dragover", "drop"]) await node.dispatchEvent(type, { dataTransfer });
 }
 async function paste(node, list) {
-  await node.evaluate((target, clipboardData) => target.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true })), await filesIn(list));
+  await node.evaluate(
+    (target, clipboardData) =>
+      target.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true })),
+    await filesIn(list),
+  );
 }
 
 test("stickers and places", async () => {
@@ -315,7 +329,11 @@ test("a beacon, any event, a new person", async () => {
 async function richMenus() {
   const [channel] = (await bot.get("world")).channels;
   const call = async (method, where, body, type = "application/json") => {
-    const answer = await fetch(`${bot.address}${where}`, { method, body, headers: { authorization: `Bearer ${channel.token}`, ...(body ? { "content-type": type } : {}) } });
+    const answer = await fetch(`${bot.address}${where}`, {
+      method,
+      body,
+      headers: { authorization: `Bearer ${channel.token}`, ...(body ? { "content-type": type } : {}) },
+    });
     if (!answer.ok) throw new Error(`${where}: ${answer.status} ${await answer.text()}`);
     return answer.json();
   };
@@ -323,11 +341,26 @@ async function richMenus() {
   const ids = [];
   for (const name of ["order", "help"]) {
     const other = name === "order" ? "help" : "order";
-    const { richMenuId } = await call("POST", "/v2/bot/richmenu", JSON.stringify({ size: { width: 1200, height: 810 }, selected: true, name, chatBarText: `Menu ${name}`, areas: [
-      area(0, 0, 1200, 135, { type: "richmenuswitch", richMenuAliasId: other, data: `tab-${other}` }),
-      area(0, 135, 1200, 675, { type: "postback", data: `in-${name}`, label: "In", inputOption: "closeRichMenu" }),
-    ] }));
-    await call("POST", `/v2/bot/richmenu/${richMenuId}/content`, await readFile(path.join(ROOT, `examples/richmenu-tabs/${name}.png`)), "image/png");
+    const { richMenuId } = await call(
+      "POST",
+      "/v2/bot/richmenu",
+      JSON.stringify({
+        size: { width: 1200, height: 810 },
+        selected: true,
+        name,
+        chatBarText: `Menu ${name}`,
+        areas: [
+          area(0, 0, 1200, 135, { type: "richmenuswitch", richMenuAliasId: other, data: `tab-${other}` }),
+          area(0, 135, 1200, 675, { type: "postback", data: `in-${name}`, label: "In", inputOption: "closeRichMenu" }),
+        ],
+      }),
+    );
+    await call(
+      "POST",
+      `/v2/bot/richmenu/${richMenuId}/content`,
+      await readFile(path.join(ROOT, `examples/richmenu-tabs/${name}.png`)),
+      "image/png",
+    );
     await call("POST", "/v2/bot/richmenu/alias", JSON.stringify({ richMenuAliasId: name, richMenuId }));
     ids.push(richMenuId);
   }
@@ -365,8 +398,12 @@ test("light and dark, 360 and 1700 pixels: nothing is cut off, everything is rea
     for (const width of [360, 800, 1280, 1700]) {
       await page.setViewportSize({ width, height: width < 500 ? 740 : 900 });
       await page.waitForTimeout(60);
-      const over = await page.evaluate(() => [document.documentElement.scrollWidth - innerWidth,
-        ...[...document.querySelectorAll("#top > *")].filter((n) => n.offsetWidth && n.getBoundingClientRect().right > innerWidth + 1).map((n) => n.textContent)]);
+      const over = await page.evaluate(() => [
+        document.documentElement.scrollWidth - innerWidth,
+        ...[...document.querySelectorAll("#top > *")]
+          .filter((n) => n.offsetWidth && n.getBoundingClientRect().right > innerWidth + 1)
+          .map((n) => n.textContent),
+      ]);
       assert.deepEqual(over, [0], `${theme} ${width}`);
       assert.ok(await p.atEnd(), `${theme} ${width}: the newest message is there`);
       if (width === 360 || (theme === "dark" && width === 1280)) await shoot(page, `shell-${theme}-${width}`);

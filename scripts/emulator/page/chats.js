@@ -28,55 +28,83 @@ function row(chat) {
   const unread = model.unread.get(chat.key);
   const tags = [WHAT[chat.type], state(chat)].filter(Boolean);
   const open = model.open.includes(chat.key);
-  const node = button("", "chat", (event) => openChat(chat.key, { beside: event.ctrlKey || event.metaKey }), { "data-chat": chat.key, "aria-current": open ? "true" : undefined });
+  const node = button("", "chat", (event) => openChat(chat.key, { beside: event.ctrlKey || event.metaKey }), {
+    "data-chat": chat.key,
+    "aria-current": open ? "true" : undefined,
+  });
   const count = el("span", "unread", unread > 99 ? "99+" : String(unread));
   count.setAttribute("aria-label", `${unread} unread`);
   const name = el("span", "chat-name", title);
   name.title = title;
-  node.append(avatar(title, place?.picture, chat.id),
-    el("span", "chat-text", name, el("span", "chat-last", lastWords(chat)), tags.length ? el("span", "tags", tags.map((words) => el("small", "tag", words))) : null),
-    el("span", "chat-side", chat.last ? el("time", "", time(chat.last.time)) : null, unread ? count : null));
-  const beside = button("⫿", "beside", () => openChat(chat.key, { beside: true }), { "aria-label": `Open ${title} beside the others`, title: "Open beside the others (or Ctrl-click)" });
+  node.append(
+    avatar(title, place?.picture, chat.id),
+    el(
+      "span",
+      "chat-text",
+      name,
+      el("span", "chat-last", lastWords(chat)),
+      tags.length
+        ? el(
+            "span",
+            "tags",
+            tags.map((words) => el("small", "tag", words)),
+          )
+        : null,
+    ),
+    el("span", "chat-side", chat.last ? el("time", "", time(chat.last.time)) : null, unread ? count : null),
+  );
+  const beside = button("⫿", "beside", () => openChat(chat.key, { beside: true }), {
+    "aria-label": `Open ${title} beside the others`,
+    title: "Open beside the others (or Ctrl-click)",
+  });
   beside.hidden = open;
   return el("div", "chat-row", node, beside);
 }
 
 function addPerson() {
-  return form("A new person", [
-    { name: "name", label: "Name", required: true, placeholder: "Mia 🌙" },
-    { name: "language", label: "Language", value: "en" },
-    { name: "status", label: "Status message" },
-    { name: "picture", label: "Address of a picture", type: "url" },
-    { name: "friend", label: "adds the bot as a friend at once", type: "checkbox", value: true },
-  ], {
-    submit: "Add",
-    send: async ({ friend, ...values }) => {
-      const fields = Object.fromEntries(Object.entries(values).filter(([, v]) => v));
-      const made = await post("users", fields);
-      if (friend) await post("act", { as: made.id, channel: model.world.channels[0]?.id, do: "follow" });
-      await refresh();
-      const chat = model.world.chats.find((c) => c.type === "user" && c.id === made.id);
-      if (chat) openChat(chat.key);
+  return form(
+    "A new person",
+    [
+      { name: "name", label: "Name", required: true, placeholder: "Mia 🌙" },
+      { name: "language", label: "Language", value: "en" },
+      { name: "status", label: "Status message" },
+      { name: "picture", label: "Address of a picture", type: "url" },
+      { name: "friend", label: "adds the bot as a friend at once", type: "checkbox", value: true },
+    ],
+    {
+      submit: "Add",
+      send: async ({ friend, ...values }) => {
+        const fields = Object.fromEntries(Object.entries(values).filter(([, v]) => v));
+        const made = await post("users", fields);
+        if (friend) await post("act", { as: made.id, channel: model.world.channels[0]?.id, do: "follow" });
+        await refresh();
+        const chat = model.world.chats.find((c) => c.type === "user" && c.id === made.id);
+        if (chat) openChat(chat.key);
+      },
     },
-  });
+  );
 }
 
 function addPlace(kind) {
-  return form(kind === "groups" ? "A new group" : "A new room", [
-    ...(kind === "groups" ? [{ name: "name", label: "Name", required: true, placeholder: "Hiking" }] : []),
-    ...model.world.users.slice(0, 12).map((u) => ({ name: u.id, label: u.name, type: "checkbox", value: true })),
-    { name: "bot", label: "with the bot", type: "checkbox", value: true },
-  ], {
-    submit: "Make it",
-    send: async (values) => {
-      const members = model.world.users.map((u) => u.id).filter((id) => values[id]);
-      if (!members.length) throw new Error("Choose at least one person.");
-      const made = await post(kind, { name: values.name, members });
-      if (values.bot) await post("act", { as: members[0], chat: made.id, channel: model.world.channels[0]?.id, do: "join" });
-      await refresh();
-      openChat(made.id);
+  return form(
+    kind === "groups" ? "A new group" : "A new room",
+    [
+      ...(kind === "groups" ? [{ name: "name", label: "Name", required: true, placeholder: "Hiking" }] : []),
+      ...model.world.users.slice(0, 12).map((u) => ({ name: u.id, label: u.name, type: "checkbox", value: true })),
+      { name: "bot", label: "with the bot", type: "checkbox", value: true },
+    ],
+    {
+      submit: "Make it",
+      send: async (values) => {
+        const members = model.world.users.map((u) => u.id).filter((id) => values[id]);
+        if (!members.length) throw new Error("Choose at least one person.");
+        const made = await post(kind, { name: values.name, members });
+        if (values.bot) await post("act", { as: members[0], chat: made.id, channel: model.world.channels[0]?.id, do: "join" });
+        await refresh();
+        openChat(made.id);
+      },
     },
-  });
+  );
 }
 
 export function showChats(root) {
@@ -84,11 +112,17 @@ export function showChats(root) {
   find.type = "search";
   find.placeholder = "Find";
   find.setAttribute("aria-label", "Find a conversation");
-  const add = button("+", "round", () => menu(add, [
-    { label: "Person …", run: addPerson },
-    { label: "Group …", run: () => addPlace("groups") },
-    { label: "Room …", run: () => addPlace("rooms") },
-  ]), { "aria-label": "Add a person or a group", "aria-haspopup": "menu" });
+  const add = button(
+    "+",
+    "round",
+    () =>
+      menu(add, [
+        { label: "Person …", run: addPerson },
+        { label: "Group …", run: () => addPlace("groups") },
+        { label: "Room …", run: () => addPlace("rooms") },
+      ]),
+    { "aria-label": "Add a person or a group", "aria-haspopup": "menu" },
+  );
   add.classList.add("acts");
   const list = el("div", "chat-list");
   root.append(el("div", "row chat-head", find, add), list);
@@ -102,7 +136,18 @@ export function showChats(root) {
     list.replaceChildren(...shown.map(row));
     list.scrollTop = top;
     if (focused) list.querySelector(`[data-chat="${CSS.escape(focused)}"]`)?.focus();
-    if (!shown.length) list.append(el("p", "hint", words ? "Nobody here is called that." : model.world.live ? "Nobody has written yet." : "Nobody is here yet: + adds a person."));
+    if (!shown.length)
+      list.append(
+        el(
+          "p",
+          "hint",
+          words
+            ? "Nobody here is called that."
+            : model.world.live
+              ? "Nobody has written yet."
+              : "Nobody is here yet: + adds a person.",
+        ),
+      );
   };
   const later = () => {
     due ||= requestAnimationFrame(draw);

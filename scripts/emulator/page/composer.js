@@ -7,10 +7,18 @@ import { suggestMembers } from "./mention.js";
 import { attempt, button, dialog, el, form, menu } from "./ui.js";
 
 // Stickers of LINE's list of sendable ones; the page draws a stand-in with their numbers.
-const STICKERS = [["446", ["1988", "1989", "1990", "1991", "1992", "1993"]], ["789", ["10855", "10856", "10857", "10858"]],
-  ["1070", ["17839", "17840", "17841", "17842"]], ["6136", ["10551376", "10551377", "10551378"]]];
+const STICKERS = [
+  ["446", ["1988", "1989", "1990", "1991", "1992", "1993"]],
+  ["789", ["10855", "10856", "10857", "10858"]],
+  ["1070", ["17839", "17840", "17841", "17842"]],
+  ["6136", ["10551376", "10551377", "10551378"]],
+];
 
-const KIND = [[/^image\//, "image"], [/^video\//, "video"], [/^audio\//, "audio"]];
+const KIND = [
+  [/^image\//, "image"],
+  [/^video\//, "video"],
+  [/^audio\//, "audio"],
+];
 const kindOf = (type) => KIND.find(([re]) => re.test(type))?.[1] ?? "file";
 
 // Length of a sound or video in ms; undefined when the browser cannot tell.
@@ -33,7 +41,7 @@ function durationOf(file) {
 // A second of a soft tone: a voice message without a microphone. A WAV file, made here.
 function voice(ms) {
   const rate = 8000;
-  const n = Math.round(rate * ms / 1000);
+  const n = Math.round((rate * ms) / 1000);
   const bytes = new DataView(new ArrayBuffer(44 + n));
   const word = (at, text) => [...text].forEach((c, i) => bytes.setUint8(at + i, c.charCodeAt(0)));
   word(0, "RIFF");
@@ -48,22 +56,25 @@ function voice(ms) {
   bytes.setUint16(34, 8, true);
   word(36, "data");
   bytes.setUint32(40, n, true);
-  for (let i = 0; i < n; i++) bytes.setUint8(44 + i, 128 + Math.round(40 * Math.sin(i / rate * 2 * Math.PI * 330)));
+  for (let i = 0; i < n; i++) bytes.setUint8(44 + i, 128 + Math.round(40 * Math.sin((i / rate) * 2 * Math.PI * 330)));
   return new Blob([bytes.buffer], { type: "audio/wav" });
 }
 
 // What a name in a conversation refers to: its members and its bot, longest names first.
-const peopleOf = (chat) => [...membersOf(chat).map((id) => [nameOf(id), id]), [channelOf(chat)?.name, channelOf(chat)?.bot]]
-  .filter(([name]) => name).sort((a, b) => b[0].length - a[0].length);
+const peopleOf = (chat) =>
+  [...membersOf(chat).map((id) => [nameOf(id), id]), [channelOf(chat)?.name, channelOf(chat)?.bot]]
+    .filter(([name]) => name)
+    .sort((a, b) => b[0].length - a[0].length);
 
 export function makeComposer(chat, actorOf, { onSent, quoting, up }) {
   let quotes = null;
   let turn = Promise.resolve(); // what is sent goes in the order it was written in
   const inTurn = (fn) => (turn = turn.catch(() => {}).then(fn));
-  const say = (message, more = {}) => attempt(() => {
-    onSent();
-    return inTurn(() => act(actorOf(), chat, "message", { message, ...more }));
-  });
+  const say = (message, more = {}) =>
+    attempt(() => {
+      onSent();
+      return inTurn(() => act(actorOf(), chat, "message", { message, ...more }));
+    });
 
   // ---- text ----
 
@@ -132,11 +143,22 @@ export function makeComposer(chat, actorOf, { onSent, quoting, up }) {
   function showQuote(entry) {
     quotes = entry;
     quoteBar.hidden = !entry;
-    quoteBar.replaceChildren(...(entry ? [el("span", "", `Reply to ${nameOf(entry.from)}: ${summary(entry.message)}`),
-      button("×", "close", () => {
-        quoting();
-        showQuote(null);
-      }, { "aria-label": "Do not quote" })] : []));
+    quoteBar.replaceChildren(
+      ...(entry
+        ? [
+            el("span", "", `Reply to ${nameOf(entry.from)}: ${summary(entry.message)}`),
+            button(
+              "×",
+              "close",
+              () => {
+                quoting();
+                showQuote(null);
+              },
+              { "aria-label": "Do not quote" },
+            ),
+          ]
+        : []),
+    );
     if (entry) input.focus();
   }
   showQuote(null);
@@ -164,26 +186,28 @@ export function makeComposer(chat, actorOf, { onSent, quoting, up }) {
   }
 
   // Several pictures at once are a set, as the app sends them.
-  const sendFiles = (files) => attempt(async () => {
-    if (!files.length) return;
-    onSent();
-    const sent = [];
-    for (const file of files) sent.push(await upload(file, file.name));
-    const set = sent.length > 1 && sent.every((message) => message.type === "image");
-    if (set) await inTurn(() => act(actorOf(), chat, "message", { set: sent.map(({ mediaId }) => ({ mediaId })) }));
-    else for (const message of sent) await inTurn(() => act(actorOf(), chat, "message", { message }));
-  });
+  const sendFiles = (files) =>
+    attempt(async () => {
+      if (!files.length) return;
+      onSent();
+      const sent = [];
+      for (const file of files) sent.push(await upload(file, file.name));
+      const set = sent.length > 1 && sent.every((message) => message.type === "image");
+      if (set) await inTurn(() => act(actorOf(), chat, "message", { set: sent.map(({ mediaId }) => ({ mediaId })) }));
+      else for (const message of sent) await inTurn(() => act(actorOf(), chat, "message", { message }));
+    });
 
   function pick(accept) {
     picker.accept = accept;
     picker.click();
   }
 
-  const sendVoice = () => attempt(async () => {
-    const sound = voice(1500);
-    const media = await post("media?duration=1500", sound, "audio/wav");
-    await say({ type: "audio", duration: 1500, mediaId: media.mediaId });
-  });
+  const sendVoice = () =>
+    attempt(async () => {
+      const sound = voice(1500);
+      const media = await post("media?duration=1500", sound, "audio/wav");
+      await say({ type: "audio", duration: 1500, mediaId: media.mediaId });
+    });
 
   // ---- the rest ----
 
@@ -193,12 +217,19 @@ export function makeComposer(chat, actorOf, { onSent, quoting, up }) {
       const grid = el("div", "sticker-grid");
       for (const [packageId, ids] of STICKERS) {
         for (const stickerId of ids) {
-          grid.append(button(stickerId, "sticker-choice", () => {
-            close();
-            const message = { type: "sticker", packageId, stickerId, stickerResourceType: "STATIC" };
-            takeQuote(message);
-            say(message);
-          }, { title: `package ${packageId}` }));
+          grid.append(
+            button(
+              stickerId,
+              "sticker-choice",
+              () => {
+                close();
+                const message = { type: "sticker", packageId, stickerId, stickerResourceType: "STATIC" };
+                takeQuote(message);
+                say(message);
+              },
+              { title: `package ${packageId}` },
+            ),
+          );
         }
       }
       body.append(grid);
@@ -206,39 +237,72 @@ export function makeComposer(chat, actorOf, { onSent, quoting, up }) {
   }
 
   function location() {
-    return form("A place", [
-      { name: "title", label: "Name", value: "Miraina Tower" },
-      { name: "address", label: "Address", value: "4-1-6 Shinjuku, Tokyo" },
-      { name: "latitude", label: "Latitude", type: "number", value: 35.688806, required: true },
-      { name: "longitude", label: "Longitude", type: "number", value: 139.701739, required: true },
-    ], {
-      submit: "Send",
-      send: (v) => act(actorOf(), chat, "message", { message: { type: "location", ...Object.fromEntries(Object.entries(v).filter(([, x]) => x !== "")) } }),
-    });
+    return form(
+      "A place",
+      [
+        { name: "title", label: "Name", value: "Miraina Tower" },
+        { name: "address", label: "Address", value: "4-1-6 Shinjuku, Tokyo" },
+        { name: "latitude", label: "Latitude", type: "number", value: 35.688806, required: true },
+        { name: "longitude", label: "Longitude", type: "number", value: 139.701739, required: true },
+      ],
+      {
+        submit: "Send",
+        send: (v) =>
+          act(actorOf(), chat, "message", {
+            message: { type: "location", ...Object.fromEntries(Object.entries(v).filter(([, x]) => x !== "")) },
+          }),
+      },
+    );
   }
 
   function beacon() {
-    return form("A beacon", [
-      { name: "type", label: "What", options: [["enter", "comes near"], ["banner", "taps its banner"], ["stay", "stays near"]] },
-      { name: "hwid", label: "Hardware id", value: "d41d8cd98f", required: true },
-      { name: "dm", label: "Device message (hex)" },
-    ], {
-      submit: "Send",
-      send: (v) => act(actorOf(), chat, "beacon", { type: v.type, hwid: v.hwid, dm: v.dm || undefined }),
-    });
+    return form(
+      "A beacon",
+      [
+        {
+          name: "type",
+          label: "What",
+          options: [
+            ["enter", "comes near"],
+            ["banner", "taps its banner"],
+            ["stay", "stays near"],
+          ],
+        },
+        { name: "hwid", label: "Hardware id", value: "d41d8cd98f", required: true },
+        { name: "dm", label: "Device message (hex)" },
+      ],
+      {
+        submit: "Send",
+        send: (v) => act(actorOf(), chat, "beacon", { type: v.type, hwid: v.hwid, dm: v.dm || undefined }),
+      },
+    );
   }
 
-  const plus = button("+", "round", () => menu(plus, [
-    { label: "Picture …", run: () => pick("image/*") },
-    { label: "Video …", run: () => pick("video/*") },
-    { label: "File …", run: () => pick("") },
-    { label: "Voice message", hint: "1.5 s, a tone", run: sendVoice },
-    { label: "Location …", run: location },
-    chat.type === "user" ? { label: "Beacon …", run: beacon } : null,
-  ].filter((item, i, all) => item || i < all.length - 1)), { "aria-label": "Send something else", "aria-haspopup": "menu" });
+  const plus = button(
+    "+",
+    "round",
+    () =>
+      menu(
+        plus,
+        [
+          { label: "Picture …", run: () => pick("image/*") },
+          { label: "Video …", run: () => pick("video/*") },
+          { label: "File …", run: () => pick("") },
+          { label: "Voice message", hint: "1.5 s, a tone", run: sendVoice },
+          { label: "Location …", run: location },
+          chat.type === "user" ? { label: "Beacon …", run: beacon } : null,
+        ].filter((item, i, all) => item || i < all.length - 1),
+      ),
+    { "aria-label": "Send something else", "aria-haspopup": "menu" },
+  );
   const go = button("➤", "round send", sendText, { "aria-label": "Send", title: "Enter sends, Shift+Enter makes a new line" });
-  const node = el("div", "composer", quoteBar,
-    el("div", "composer-line", plus, input, button("☺", "round", stickers, { "aria-label": "Stickers" }), go), picker);
+  const node = el(
+    "div",
+    "composer",
+    quoteBar,
+    el("div", "composer-line", plus, input, button("☺", "round", stickers, { "aria-label": "Stickers" }), go),
+    picker,
+  );
 
   node.classList.add("acts");
   // Files may be dropped on the whole conversation, and pasted into what one writes.

@@ -58,8 +58,16 @@ function tokenFact(token) {
 function attempts(list) {
   const node = el("ol", "plain attempts");
   for (const a of list ?? []) {
-    node.append(el("li", "row", el("span", `dot ${a.ok ? "good" : "bad"}`), el("time", "", seconds(a.time)),
-      el("span", "space", a.error ?? `answered ${a.status}`, a.redelivery ? el("small", "", " redelivery") : null), el("span", "", took(a.ms))));
+    node.append(
+      el(
+        "li",
+        "row",
+        el("span", `dot ${a.ok ? "good" : "bad"}`),
+        el("time", "", seconds(a.time)),
+        el("span", "space", a.error ?? `answered ${a.status}`, a.redelivery ? el("small", "", " redelivery") : null),
+        el("span", "", took(a.ms)),
+      ),
+    );
   }
   if (!list?.length) node.append(el("li", "hint", "Still on its way."));
   return node;
@@ -68,7 +76,9 @@ function attempts(list) {
 async function drawEvent(id, choose) {
   const found = await get(`events/${part(id)}`);
   const done = { ...found.news, ...model.handled.get(id) };
-  const calls = (await Promise.all((found.calls ?? []).slice(0, 30).map((r) => get(`calls/${part(r)}`).catch(() => null)))).filter(Boolean);
+  const calls = (
+    await Promise.all((found.calls ?? []).slice(0, 30).map((r) => get(`calls/${part(r)}`).catch(() => null)))
+  ).filter(Boolean);
   const event = found.event ?? {};
   const cost = calls.reduce((sum, c) => sum + (c.cost ?? 0), 0);
   const lines = new Map(model.happened.filter((i) => i.kind === "call").map((i) => [i.id, i.where]));
@@ -81,24 +91,47 @@ async function drawEvent(id, choose) {
     data: [found, done, calls],
     nodes: () => [
       el("h3", "", kindOf(event)),
-      el("p", "hint", [event.source?.userId ? nameOf(event.source.userId) : "", event.timestamp ? seconds(event.timestamp) : ""].filter(Boolean).join(", ")),
-      el("div", "row wrap acts", button("Send again", "main", () => again("again"), { title: "The same content as a new event, with a fresh reply token" }),
+      el(
+        "p",
+        "hint",
+        [event.source?.userId ? nameOf(event.source.userId) : "", event.timestamp ? seconds(event.timestamp) : ""]
+          .filter(Boolean)
+          .join(", "),
+      ),
+      el(
+        "div",
+        "row wrap acts",
+        button("Send again", "main", () => again("again"), {
+          title: "The same content as a new event, with a fresh reply token",
+        }),
         button("Redeliver", "", () => again("redeliver"), { title: "The same event once more, as the platform redelivers" }),
-        button("Copy as test", "", () => showTest(id))),
+        button("Copy as test", "", () => showTest(id)),
+      ),
       done.error ? el("pre", "code wrong", done.error) : null,
       facts([
         ["generation", done.generation !== undefined ? String(done.generation) : ""],
-        ["handler", done.where ? el("span", "", code(place(done.where)), ` ${done.selector ?? done.handler ?? ""}`) : done.outcome === "unhandled" ? "no handler matched" : ""],
+        [
+          "handler",
+          done.where
+            ? el("span", "", code(place(done.where)), ` ${done.selector ?? done.handler ?? ""}`)
+            : done.outcome === "unhandled"
+              ? "no handler matched"
+              : "",
+        ],
         ["outcome", done.outcome],
         ["took", took(done.ms)],
         ["reply token", tokenFact(found.replyToken)],
         ["cost", cost ? `${cost} of the quota` : "free of charge"],
         ["event id", code(id)],
       ]),
-      el("h4", "", "Delivered"), attempts(found.attempts),
+      el("h4", "", "Delivered"),
+      attempts(found.attempts),
       el("h4", "", calls.length ? "Calls" : "No calls"),
       ...calls.map((c) => block(callTitle(c, lines.get(c.id)), callBody(c), { name: c.id })),
-      block("Webhook", el("div", "", facts([["x-line-signature", code(found.signature)]]), json(parsed(found.body) ?? event)), { open: !calls.length, name: "webhook" }),
+      block("Webhook", el("div", "", facts([["x-line-signature", code(found.signature)]]), json(parsed(found.body) ?? event)), {
+        open: !calls.length,
+        name: "webhook",
+      }),
     ],
   };
 }
@@ -106,20 +139,35 @@ async function drawEvent(id, choose) {
 // ---- a call ----
 
 function callTitle(c, where) {
-  return el("span", "call-title", el("span", `dot ${c.status < 300 ? "good" : "bad"}`), `${c.operation ?? c.request?.path} `, el("b", "", String(c.status ?? "cut")),
-    el("small", "", [` ${took(c.ms)}`, c.cost ? `costs ${c.cost}` : "", place(where)].filter(Boolean).join(", ")));
+  return el(
+    "span",
+    "call-title",
+    el("span", `dot ${c.status < 300 ? "good" : "bad"}`),
+    `${c.operation ?? c.request?.path} `,
+    el("b", "", String(c.status ?? "cut")),
+    el("small", "", [` ${took(c.ms)}`, c.cost ? `costs ${c.cost}` : "", place(where)].filter(Boolean).join(", ")),
+  );
 }
 
 const body = (side) => (side?.body ? json(parsed(side.body)) : el("p", "hint", "no body"));
 
 function callBody(c) {
   const { request = {}, answer } = c;
-  return el("div", "",
-    facts([["address", code(`${request.method} ${request.path}${request.query ? `?${request.query}` : ""}`)], ["request id", code(c.id)],
-      ["left this second", c.left !== undefined ? String(c.left) : ""], ["why", c.failure]]),
-    el("h5", "", "Request"), body(request),
-    el("h5", "", `Answer ${c.status ?? ""}`), answer ? body(answer) : el("p", "hint", "the connection was cut"),
-    block("Headers", json({ request: request.headers, answer: answer?.headers }), { name: `headers ${c.id}` }));
+  return el(
+    "div",
+    "",
+    facts([
+      ["address", code(`${request.method} ${request.path}${request.query ? `?${request.query}` : ""}`)],
+      ["request id", code(c.id)],
+      ["left this second", c.left !== undefined ? String(c.left) : ""],
+      ["why", c.failure],
+    ]),
+    el("h5", "", "Request"),
+    body(request),
+    el("h5", "", `Answer ${c.status ?? ""}`),
+    answer ? body(answer) : el("p", "hint", "the connection was cut"),
+    block("Headers", json({ request: request.headers, answer: answer?.headers }), { name: `headers ${c.id}` }),
+  );
 }
 
 async function drawCall(id, choose) {
@@ -129,9 +177,19 @@ async function drawCall(id, choose) {
     data: c,
     nodes: () => [
       el("h3", "", c.operation ?? c.request?.path ?? "call"),
-      el("div", "row wrap", c.event ? button(`Because of ${event ? kindOf(event) : "an event"}`, "", () => choose({ event: c.event })) : null,
-        button("Copy the request", "", () => copy(c.request?.body ?? ""))),
-      facts([["status", String(c.status ?? "cut")], ["took", took(c.ms)], ["cost", c.cost ? `${c.cost} of the quota` : "free of charge"], ["people", c.people ? String(c.people) : ""], ["at", seconds(c.time)]]),
+      el(
+        "div",
+        "row wrap",
+        c.event ? button(`Because of ${event ? kindOf(event) : "an event"}`, "", () => choose({ event: c.event })) : null,
+        button("Copy the request", "", () => copy(c.request?.body ?? "")),
+      ),
+      facts([
+        ["status", String(c.status ?? "cut")],
+        ["took", took(c.ms)],
+        ["cost", c.cost ? `${c.cost} of the quota` : "free of charge"],
+        ["people", c.people ? String(c.people) : ""],
+        ["at", seconds(c.time)],
+      ]),
       callBody(c),
     ],
   };
@@ -140,18 +198,46 @@ async function drawCall(id, choose) {
 // ---- news of the bot, and a message alone ----
 
 function drawNews(item) {
-  const title = { refused: "Does not load", generation: `Generation ${item.number}`, handled: item.selector ?? "An event", call: item.operation }[item.what] ?? "A handler failed";
+  const title =
+    {
+      refused: "Does not load",
+      generation: `Generation ${item.number}`,
+      handled: item.selector ?? "An event",
+      call: item.operation,
+    }[item.what] ?? "A handler failed";
   const known = { ...model.handled.get(item.event), ...item };
   return {
     data: item,
-    nodes: () => [el("h3", "", title), item.error ? el("pre", "code wrong", item.error) : null,
-      facts([["bot", item.bot], [item.what === "generation" ? "ready after" : "took", took(item.ms)], ["handlers", item.handlers !== undefined ? String(item.handlers) : ""],
-        ["generation", known.generation !== undefined ? String(known.generation) : ""], ["handler", code(place(known.where))], ["outcome", known.outcome],
-        ["status", item.status !== undefined ? String(item.status) : ""], ["request id", code(item.request_id)], ["event id", code(item.event)]])],
+    nodes: () => [
+      el("h3", "", title),
+      item.error ? el("pre", "code wrong", item.error) : null,
+      facts([
+        ["bot", item.bot],
+        [item.what === "generation" ? "ready after" : "took", took(item.ms)],
+        ["handlers", item.handlers !== undefined ? String(item.handlers) : ""],
+        ["generation", known.generation !== undefined ? String(known.generation) : ""],
+        ["handler", code(place(known.where))],
+        ["outcome", known.outcome],
+        ["status", item.status !== undefined ? String(item.status) : ""],
+        ["request id", code(item.request_id)],
+        ["event id", code(item.event)],
+      ]),
+    ],
   };
 }
 
-const drawEntry = (entry) => ({ data: entry, nodes: () => [el("h3", "", "Message"), el("p", "hint", entry.shown ? "Only shown in the chat: the bot was not told." : "It came with the world: no event or call belongs to it."), json(entry.message)] });
+const drawEntry = (entry) => ({
+  data: entry,
+  nodes: () => [
+    el("h3", "", "Message"),
+    el(
+      "p",
+      "hint",
+      entry.shown ? "Only shown in the chat: the bot was not told." : "It came with the world: no event or call belongs to it.",
+    ),
+    json(entry.message),
+  ],
+});
 
 const gone = (error) => ({ data: error.message, nodes: () => [el("p", "wrong", error.message)] });
 

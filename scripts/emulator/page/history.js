@@ -8,9 +8,9 @@ import { messageMenu } from "./person.js";
 import { isBot, model, nameOf, tell, user } from "./model.js";
 import { attempt, avatar, button, day, el, menu, time } from "./ui.js";
 
-const PAGE = 50;      // entries asked for at a time
-const MOST = 250;     // entries in the document
-const NEAR = 300;     // px from an edge at which more is asked for
+const PAGE = 50; // entries asked for at a time
+const MOST = 250; // entries in the document
+const NEAR = 300; // px from an edge at which more is asked for
 const TOGETHER = 60e3; // ms within which messages of one sender stand below one name
 
 // When a hand or a key last moved something; what scrolls without them is layout.
@@ -22,10 +22,15 @@ const byHand = (event) => {
   if (event.type === "pointerdown") held = event.target === inside;
   if (inside ? event.type !== "pointerdown" || held : event.key === "Tab") moved = performance.now();
 };
-for (const type of ["wheel", "touchmove", "pointerdown", "keydown"]) document.addEventListener(type, byHand, { capture: true, passive: true });
-document.addEventListener("pointerup", () => {
-  held = false;
-}, { capture: true });
+for (const type of ["wheel", "touchmove", "pointerdown", "keydown"])
+  document.addEventListener(type, byHand, { capture: true, passive: true });
+document.addEventListener(
+  "pointerup",
+  () => {
+    held = false;
+  },
+  { capture: true },
+);
 
 const VIA = { push: "push", multicast: "multicast", broadcast: "broadcast", narrowcast: "narrowcast" };
 
@@ -39,7 +44,7 @@ export function makeHistory(chat, actorOf, onAction) {
   const down = button("↓", "round to-end", () => api.toEnd(), { "aria-label": "To the newest message" });
   node.append(nothing, list);
   const frame = el("div", "history-frame", node, down);
-  let entries = [];  // those in the document, oldest first
+  let entries = []; // those in the document, oldest first
   let older = false; // there are older ones
   let newer = false; // there are newer ones
   let busy = false;
@@ -64,7 +69,8 @@ export function makeHistory(chat, actorOf, onAction) {
       onAction: (action) => onAction(action, { entry: entry.id }),
       mediaUrl: (message, which) => mediaUrl(message.id ?? entry.id, which),
       memberName: nameOf,
-      quoted: original && !original.unsent ? { message: original.message, userId: original.from, name: nameOf(original.from) } : null,
+      quoted:
+        original && !original.unsent ? { message: original.message, userId: original.from, name: nameOf(original.from) } : null,
       formatTime: time,
     };
   }
@@ -86,19 +92,41 @@ export function makeHistory(chat, actorOf, onAction) {
     const row = el("div", `entry${own ? " own" : ""}${bot ? " bot" : ""}`);
     row.dataset.id = entry.id;
     row.tabIndex = -1;
-    const facts = button("", "facts", () => tell("inspect", { event: entry.event, request: entry.request, entry }), { "aria-label": `What happened with this message of ${time(entry.time)}`, title: "What happened", tabindex: -1 });
+    const facts = button("", "facts", () => tell("inspect", { event: entry.event, request: entry.request, entry }), {
+      "aria-label": `What happened with this message of ${time(entry.time)}`,
+      title: "What happened",
+      tabindex: -1,
+    });
     facts.append(...state(entry).map((w) => el("span", "", w)), el("time", "", time(entry.time)));
-    const dots = button("⋮", "dots", () => menu(dots, messageMenu(chat, entry, actorOf(), { quote })), { "aria-label": "More about this message", "aria-haspopup": "menu", tabindex: -1 });
-    const body = entry.unsent ? el("p", "unsent", own ? "You unsent a message." : `${nameOf(entry.from)} unsent a message.`)
+    const dots = button("⋮", "dots", () => menu(dots, messageMenu(chat, entry, actorOf(), { quote })), {
+      "aria-label": "More about this message",
+      "aria-haspopup": "menu",
+      tabindex: -1,
+    });
+    const body = entry.unsent
+      ? el("p", "unsent", own ? "You unsent a message." : `${nameOf(entry.from)} unsent a message.`)
       : drawMessage(entry.quotes ? { ...entry.message, quotedMessageId: entry.quotes } : entry.message, context(entry));
     if (!own) row.append(avatar(name, sender?.iconUrl ?? user(entry.from)?.picture, entry.from));
-    row.append(el("div", "entry-body", own ? null : el("span", "entry-name", name), el("div", "entry-line", body, el("div", "entry-side", dots, facts))));
+    row.append(
+      el(
+        "div",
+        "entry-body",
+        own ? null : el("span", "entry-name", name),
+        el("div", "entry-line", body, el("div", "entry-side", dots, facts)),
+      ),
+    );
     return row;
   }
 
   const dayOf = (entry) => new Date(entry.time).toDateString();
   const sameDay = (a, b) => a && dayOf(a) === dayOf(b);
-  const goesOn = (a, b) => sameDay(a, b) && a.from === b.from && !a.unsent && !b.unsent && b.time - a.time < TOGETHER && a.message?.sender?.name === b.message?.sender?.name;
+  const goesOn = (a, b) =>
+    sameDay(a, b) &&
+    a.from === b.from &&
+    !a.unsent &&
+    !b.unsent &&
+    b.time - a.time < TOGETHER &&
+    a.message?.sender?.name === b.message?.sender?.name;
 
   // ---- the window ----
 
@@ -128,7 +156,12 @@ export function makeHistory(chat, actorOf, onAction) {
     for (const entry of gone) rowOf(entry.id)?.remove();
     if (atStart) {
       older = true;
-      while (list.firstChild?.nextSibling && list.firstChild.classList.contains("day") && list.firstChild.nextSibling.classList.contains("day")) list.firstChild.remove();
+      while (
+        list.firstChild?.nextSibling &&
+        list.firstChild.classList.contains("day") &&
+        list.firstChild.nextSibling.classList.contains("day")
+      )
+        list.firstChild.remove();
     } else {
       newer = true;
       while (list.lastChild?.classList.contains("day")) list.lastChild.remove();
@@ -212,15 +245,19 @@ export function makeHistory(chat, actorOf, onAction) {
     else if (node.scrollHeight - node.scrollTop - node.clientHeight < NEAR) loadNewer();
   }
 
-  node.addEventListener("scroll", () => {
-    const left = node.scrollHeight - node.scrollTop - node.clientHeight;
-    if (pinned && left > 1 && !held && performance.now() - moved > HAND) {
-      toBottom();
-      return;
-    }
-    pin(left < 40 && !newer);
-    more();
-  }, { passive: true });
+  node.addEventListener(
+    "scroll",
+    () => {
+      const left = node.scrollHeight - node.scrollTop - node.clientHeight;
+      if (pinned && left > 1 && !held && performance.now() - moved > HAND) {
+        toBottom();
+        return;
+      }
+      pin(left < 40 && !newer);
+      more();
+    },
+    { passive: true },
+  );
   // Pictures that arrive later, and a pane that grows lower, must not push the newest message out of sight.
   const watch = new ResizeObserver(() => pinned && toBottom());
   watch.observe(list);
@@ -296,7 +333,8 @@ export function makeHistory(chat, actorOf, onAction) {
       old?.replaceWith(fresh);
     },
     // The bot has read what people said up to that place.
-    read: (place) => entries.filter((e) => e.event && e.place <= place && !e.read).forEach((e) => api.change({ ...e, read: true })),
+    read: (place) =>
+      entries.filter((e) => e.event && e.place <= place && !e.read).forEach((e) => api.change({ ...e, read: true })),
     // What came while nobody told us here: broadcasts.
     catchUp: async () => {
       if (newer) return;

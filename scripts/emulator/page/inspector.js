@@ -5,7 +5,11 @@ import { fromOf, kindOf, model, on, saidOf } from "./model.js";
 import { button, el, seconds, took } from "./ui.js";
 
 const SHOWN = 300;
-const KINDS = [["all", "All"], ["event", "Events"], ["call", "Calls"]];
+const KINDS = [
+  ["all", "All"],
+  ["event", "Events"],
+  ["call", "Calls"],
+];
 
 const dot = (how) => el("span", `dot ${how}`);
 const side = (words, ms) => el("span", "side", el("span", "", words), ms ? el("time", "", seconds(ms)) : null);
@@ -17,38 +21,76 @@ const ROWS = {
     const done = model.handled.get(item.id);
     const sent = model.deliveries.get(item.id);
     const failed = done?.error || (sent && !sent.ok);
-    const words = done?.ms !== undefined ? (done.error ? "failed" : took(done.ms)) : sent ? (sent.ok ? took(sent.ms) : "not delivered") : "on its way";
+    const words =
+      done?.ms !== undefined
+        ? done.error
+          ? "failed"
+          : took(done.ms)
+        : sent
+          ? sent.ok
+            ? took(sent.ms)
+            : "not delivered"
+          : "on its way";
     return {
       dot: failed ? "bad" : done ? "good" : sent ? "sent" : "",
       what: [kindOf(item.event), el("small", "", ` ${fromOf(item.event)}`)],
-      said: saidOf(item.event), words, time: item.event?.timestamp,
+      said: saidOf(item.event),
+      words,
+      time: item.event?.timestamp,
     };
   },
   call: (item) => ({
     dot: isFine(item.status) ? "good" : "bad",
-    what: [el("span", "arrow", "→ "), item.operation ?? item.path ?? "call", item.cost ? el("small", "", ` costs ${item.cost}`) : null],
+    what: [
+      el("span", "arrow", "→ "),
+      item.operation ?? item.path ?? "call",
+      item.cost ? el("small", "", ` costs ${item.cost}`) : null,
+    ],
     said: isFine(item.status) ? "" : (item.failure ?? (item.status ? "refused" : "broken off")),
-    words: `${item.status ?? "cut"} · ${took(item.ms)}`, time: item.time,
+    words: `${item.status ?? "cut"} · ${took(item.ms)}`,
+    time: item.time,
   }),
   news: (item) => ({
     dot: item.error || item.outcome === "failed" ? "bad" : "good",
-    what: [{
-      generation: `generation ${item.number} serves`,
-      refused: `generation ${item.number} does not load`,
-      blamed: "a handler failed",
-    }[item.what] ?? item.what, item.outcome && item.outcome !== "done" ? el("small", "", ` ${item.outcome}`) : null],
+    what: [
+      {
+        generation: `generation ${item.number} serves`,
+        refused: `generation ${item.number} does not load`,
+        blamed: "a handler failed",
+      }[item.what] ?? item.what,
+      item.outcome && item.outcome !== "done" ? el("small", "", ` ${item.outcome}`) : null,
+    ],
     said: item.error ? String(item.error).split("\n")[0] : "",
     words: item.what === "call" ? `${item.status} · ${took(item.ms)}` : took(item.ms),
   }),
 };
 
-const chooseOf = (item) => (item.kind === "call" ? { request: item.id } : item.kind === "event" ? { event: item.id }
-  : item.event ? { event: item.event } : { news: item });
+const chooseOf = (item) =>
+  item.kind === "call"
+    ? { request: item.id }
+    : item.kind === "event"
+      ? { event: item.id }
+      : item.event
+        ? { event: item.event }
+        : { news: item };
 
 function haystack(item) {
   const event = item.event && typeof item.event === "object" ? item.event : {};
-  return [item.id, item.operation, item.status, item.kind === "event" ? kindOf(event) : "", saidOf(event), fromOf(event), event.source?.groupId, item.path, item.error, item.selector]
-    .filter(Boolean).join("\n").toLowerCase();
+  return [
+    item.id,
+    item.operation,
+    item.status,
+    item.kind === "event" ? kindOf(event) : "",
+    saidOf(event),
+    fromOf(event),
+    event.source?.groupId,
+    item.path,
+    item.error,
+    item.selector,
+  ]
+    .filter(Boolean)
+    .join("\n")
+    .toLowerCase();
 }
 
 export function showInspector(root) {
@@ -61,7 +103,9 @@ export function showInspector(root) {
   find.type = "search";
   find.placeholder = "Find";
   find.setAttribute("aria-label", "Find in what happened");
-  const shut = button("×", "round only-overlay", () => document.body.classList.remove("inspecting"), { "aria-label": "Close what happened" });
+  const shut = button("×", "round only-overlay", () => document.body.classList.remove("inspecting"), {
+    "aria-label": "Close what happened",
+  });
   const list = el("ol", "plain happened");
   const none = el("p", "hint", "");
   const detail = el("div", "detail");
@@ -84,7 +128,11 @@ export function showInspector(root) {
     }
     if (row.key !== key) {
       row.key = key;
-      row.open.replaceChildren(dot(facts.dot), el("span", "what", ...facts.what, facts.said ? el("span", "said", facts.said) : null), side(facts.words, facts.time));
+      row.open.replaceChildren(
+        dot(facts.dot),
+        el("span", "what", ...facts.what, facts.said ? el("span", "said", facts.said) : null),
+        side(facts.words, facts.time),
+      );
     }
     return row.node;
   }
@@ -108,7 +156,11 @@ export function showInspector(root) {
       at = next;
     }
     none.hidden = n > 0;
-    none.textContent = words ? "Nothing fits." : model.world.live ? "Nothing yet: write to the bot in LINE." : "Nothing yet: write something to the bot.";
+    none.textContent = words
+      ? "Nothing fits."
+      : model.world.live
+        ? "Nothing yet: write to the bot in LINE."
+        : "Nothing yet: write something to the bot.";
   }
 
   let cameFrom = null;
@@ -133,11 +185,16 @@ export function showInspector(root) {
   }
 
   for (const [name, label] of KINDS) {
-    const tab = button(label, "tab", () => {
-      kind = name;
-      for (const other of tabs.children) other.setAttribute("aria-pressed", String(other === tab));
-      drawList();
-    }, { "aria-pressed": String(name === kind) });
+    const tab = button(
+      label,
+      "tab",
+      () => {
+        kind = name;
+        for (const other of tabs.children) other.setAttribute("aria-pressed", String(other === tab));
+        drawList();
+      },
+      { "aria-pressed": String(name === kind) },
+    );
     tabs.append(tab);
   }
   find.addEventListener("input", drawList);

@@ -39,16 +39,23 @@ export function suggestMembers(input, names) {
 
   function show() {
     const begun = written()?.toLowerCase();
-    const found = begun === undefined ? [] : names().filter((name) => name.toLowerCase().startsWith(begun) && name.toLowerCase() !== begun).slice(0, MOST);
-    list.replaceChildren(...found.map((name) => {
-      const item = el("li", "", `@${name}`);
-      item.setAttribute("role", "option");
-      item.addEventListener("pointerdown", (event) => {
-        event.preventDefault(); // what is written keeps the focus
-        take(name);
-      });
-      return item;
-    }));
+    const found =
+      begun === undefined
+        ? []
+        : names()
+            .filter((name) => name.toLowerCase().startsWith(begun) && name.toLowerCase() !== begun)
+            .slice(0, MOST);
+    list.replaceChildren(
+      ...found.map((name) => {
+        const item = el("li", "", `@${name}`);
+        item.setAttribute("role", "option");
+        item.addEventListener("pointerdown", (event) => {
+          event.preventDefault(); // what is written keeps the focus
+          take(name);
+        });
+        return item;
+      }),
+    );
     list.hidden = !found.length;
     if (found.length) mark(0);
   }

@@ -9,14 +9,14 @@ const listeners = new Map(); // kind -> Set of functions
 
 export const model = {
   world: { channels: [], users: [], groups: [], rooms: [], chats: [], faults: [], clock: { now: Date.now(), mode: "real" } },
-  clockOffset: 0,     // ms: the emulator's clock minus this machine's
+  clockOffset: 0, // ms: the emulator's clock minus this machine's
   connected: false,
-  generation: null,   // news of the newest generation: {number, ms, error?}
-  happened: [],       // feed items of kind event, call and news, oldest first
+  generation: null, // news of the newest generation: {number, ms, error?}
+  happened: [], // feed items of kind event, call and news, oldest first
   deliveries: new Map(), // webhookEventId -> last attempt
   handled: new Map(), // webhookEventId -> {generation, where, selector, ms, outcome, error}
-  unread: new Map(),  // chat key -> number
-  open: [],           // keys of the chats on the screen
+  unread: new Map(), // chat key -> number
+  open: [], // keys of the chats on the screen
 };
 
 // on("message", fn): fn(item) for each; returns a function that ends it.
@@ -69,7 +69,8 @@ export const now = () => Date.now() + model.clockOffset;
 
 // A bot's answer to an event names neither: they stand in the event itself.
 export const kindOf = (event = {}) => (event.type === "message" ? `message.${event.message?.type}` : (event.type ?? "event"));
-export const saidOf = (event = {}) => event.message?.text ?? event.message?.fileName ?? event.message?.title ?? event.postback?.data ?? "";
+export const saidOf = (event = {}) =>
+  event.message?.text ?? event.message?.fileName ?? event.message?.title ?? event.postback?.data ?? "";
 export const fromOf = (event = {}) => (event.source?.userId ? nameOf(event.source.userId) : "");
 export const eventOf = (id) => model.happened.findLast((item) => item.kind === "event" && item.id === id)?.event;
 
@@ -84,17 +85,19 @@ export function refresh() {
     askAgain = true;
     return asking;
   }
-  asking = get("world").then((world) => {
-    model.world = world;
-    model.clockOffset = world.clock.now - Date.now();
-    tell("world", world);
-  }).finally(() => {
-    asking = null;
-    if (askAgain) {
-      askAgain = false;
-      refresh().catch(() => {});
-    }
-  });
+  asking = get("world")
+    .then((world) => {
+      model.world = world;
+      model.clockOffset = world.clock.now - Date.now();
+      tell("world", world);
+    })
+    .finally(() => {
+      asking = null;
+      if (askAgain) {
+        askAgain = false;
+        refresh().catch(() => {});
+      }
+    });
   return asking;
 }
 
@@ -180,27 +183,32 @@ export async function start() {
   let known = model.world.feed ?? 0;
   model.generation = model.world.generation ?? null;
   const behind = () => Math.max(0, known - BEFORE);
-  follow(behind(), (item) => {
-    item.old = item.seq <= known;
-    if (item.old && LISTED.has(item.kind)) return;
-    KINDS[item.kind]?.(item);
-    tell(item.kind, item);
-  }, (there) => {
-    model.connected = there;
-    tell("connected", there);
-  }, async (last) => {
-    const { instance } = model.world;
-    await refresh();
-    if (model.world.instance === instance) return last;
-    // Another moonline at the same address: its numbers are its own.
-    known = model.world.feed ?? 0;
-    model.happened = [];
-    model.deliveries.clear();
-    model.handled.clear();
-    model.unread.clear();
-    model.generation = model.world.generation ?? null;
-    tell("restart", {});
-    tell("replaced", {});
-    return behind();
-  });
+  follow(
+    behind(),
+    (item) => {
+      item.old = item.seq <= known;
+      if (item.old && LISTED.has(item.kind)) return;
+      KINDS[item.kind]?.(item);
+      tell(item.kind, item);
+    },
+    (there) => {
+      model.connected = there;
+      tell("connected", there);
+    },
+    async (last) => {
+      const { instance } = model.world;
+      await refresh();
+      if (model.world.instance === instance) return last;
+      // Another moonline at the same address: its numbers are its own.
+      known = model.world.feed ?? 0;
+      model.happened = [];
+      model.deliveries.clear();
+      model.handled.clear();
+      model.unread.clear();
+      model.generation = model.world.generation ?? null;
+      tell("restart", {});
+      tell("replaced", {});
+      return behind();
+    },
+  );
 }

@@ -88,23 +88,50 @@ export function makePane(chat, onClose) {
     const place = chat.type === "user" ? user(chat.id) : placeOf(chat);
     const channel = channelOf(chat);
     const inside = chat.type === "user" || placeOf(chat)?.channel;
-    const title = el("div", "pane-title",
+    const title = el(
+      "div",
+      "pane-title",
       el("strong", "", titleOf(chat)),
-      el("small", "", chat.type === "user" ? `with ${channel?.name ?? "no bot"}` : `${membersOf(chat).length} people${inside ? ` and ${channel?.name}` : ""}`));
-    const more = button("⋯", "round", () => menu(more, personMenu(chat, actor)), { "aria-label": `What ${nameOf(actor)} can do`, "aria-haspopup": "menu" });
-    head.replaceChildren(...[avatar(titleOf(chat), place?.picture, chat.id), title, whoSelect(), more,
-      button("×", "round", onClose, { "aria-label": `Close the conversation ${titleOf(chat)}` })].filter(Boolean));
+      el(
+        "small",
+        "",
+        chat.type === "user"
+          ? `with ${channel?.name ?? "no bot"}`
+          : `${membersOf(chat).length} people${inside ? ` and ${channel?.name}` : ""}`,
+      ),
+    );
+    const more = button("⋯", "round", () => menu(more, personMenu(chat, actor)), {
+      "aria-label": `What ${nameOf(actor)} can do`,
+      "aria-haspopup": "menu",
+    });
+    head.replaceChildren(
+      ...[
+        avatar(titleOf(chat), place?.picture, chat.id),
+        title,
+        whoSelect(),
+        more,
+        button("×", "round", onClose, { "aria-label": `Close the conversation ${titleOf(chat)}` }),
+      ].filter(Boolean),
+    );
     node.setAttribute("aria-label", titleOf(chat));
     drawNotice(inside);
   }
 
   // Why the bot does not hear or reach anybody here, and the way out.
   function drawNotice(inside) {
-    const [words, label, what] = !inside ? ["The bot is not in here.", "Invite it", "join"]
-      : chat.friend === "blocked" ? [`${nameOf(chat.id)} has blocked the bot.`, "Unblock", "unblock"]
-        : chat.friend === "none" ? [`${nameOf(chat.id)} has not added the bot as a friend.`, "Add", "follow"] : [];
+    const [words, label, what] = !inside
+      ? ["The bot is not in here.", "Invite it", "join"]
+      : chat.friend === "blocked"
+        ? [`${nameOf(chat.id)} has blocked the bot.`, "Unblock", "unblock"]
+        : chat.friend === "none"
+          ? [`${nameOf(chat.id)} has not added the bot as a friend.`, "Add", "follow"]
+          : [];
     notice.hidden = !words;
-    if (words) notice.replaceChildren(el("span", "space", words), button(label, "", () => act(actor, chat, what)));
+    if (words)
+      notice.replaceChildren(
+        el("span", "space", words),
+        button(label, "", () => act(actor, chat, what)),
+      );
   }
 
   function whoSelect() {
@@ -140,14 +167,18 @@ export function makePane(chat, onClose) {
     }
     if (quick.dataset.of === last.id) return;
     quick.dataset.of = last.id;
-    quick.replaceChildren(drawQuickReply(reply, { onAction: (action) => {
-      if (!STAYS.has(action.type)) {
-        spent = last.id;
-        if (quick.contains(document.activeElement)) composer.focus();
-        drawQuick();
-      }
-      return onAction(action, { entry: last.id });
-    } }));
+    quick.replaceChildren(
+      drawQuickReply(reply, {
+        onAction: (action) => {
+          if (!STAYS.has(action.type)) {
+            spent = last.id;
+            if (quick.contains(document.activeElement)) composer.focus();
+            drawQuick();
+          }
+          return onAction(action, { entry: last.id });
+        },
+      }),
+    );
   }
 
   // ---- what comes ----
@@ -169,16 +200,23 @@ export function makePane(chat, onClose) {
       history.add(item.entry);
       drawQuick();
     }),
-    on("change", mine((item) => {
-      if (item.entry) history.change(item.entry);
-      else if (item.what === "read") history.read(item.place);
-      drawQuick();
-    })),
-    on("loading", mine((item) => showLoading(item.seconds ?? 20))),
+    on(
+      "change",
+      mine((item) => {
+        if (item.entry) history.change(item.entry);
+        else if (item.what === "read") history.read(item.place);
+        drawQuick();
+      }),
+    ),
+    on(
+      "loading",
+      mine((item) => showLoading(item.seconds ?? 20)),
+    ),
     on("replaced", reload),
   ];
 
-  const loadMenu = () => rich.load(chat.type === "user" ? () => get(`chats/${part(chat.key)}/richmenu?user=${part(chat.id)}`) : null);
+  const loadMenu = () =>
+    rich.load(chat.type === "user" ? () => get(`chats/${part(chat.key)}/richmenu?user=${part(chat.id)}`) : null);
 
   node.append(head, notice, history.node, loading, quick, composer.node, rich.node);
   node.addEventListener("focusin", () => readAll(chat.key));

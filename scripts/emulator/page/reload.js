@@ -27,10 +27,20 @@ function showError(kind, title, item, extra = []) {
     else if (line.trim()) trace.append(`${line}\n`);
   }
   const at = /^([^\s:]+:\d+):\s*(.*)$/s.exec(first);
-  const node = el("section", "error-panel",
-    el("header", "row", el("strong", "space", title), ...extra, button("×", "close", () => closePanel(), { "aria-label": "Close" })),
+  const node = el(
+    "section",
+    "error-panel",
+    el(
+      "header",
+      "row",
+      el("strong", "space", title),
+      ...extra,
+      button("×", "close", () => closePanel(), { "aria-label": "Close" }),
+    ),
     at ? el("p", "error-first", el("code", "", at[1]), ` ${at[2]}`) : el("p", "error-first", first),
-    excerpt.firstChild ? excerpt : null, trace.firstChild ? trace : null);
+    excerpt.firstChild ? excerpt : null,
+    trace.firstChild ? trace : null,
+  );
   node.setAttribute("role", "alert");
   node.addEventListener("keydown", (event) => event.key === "Escape" && closePanel());
   document.getElementById("top").after(node);
@@ -43,10 +53,15 @@ function showFailure(item) {
   const title = event ? `${kindOf(event)}${fromOf(event) ? ` from ${fromOf(event)}` : ""} failed` : "An event failed";
   showError("event", said ? `${title}: “${said.slice(0, 60)}”` : title, item, [
     button("What happened", "", () => tell("inspect", { event: item.event })),
-    button("Run again", "main acts", async () => {
-      await post(`events/${item.event}/again`);
-      closePanel("event");
-    }, { title: "The same event anew, with a fresh reply token" }),
+    button(
+      "Run again",
+      "main acts",
+      async () => {
+        await post(`events/${item.event}/again`);
+        closePanel("event");
+      },
+      { title: "The same event anew, with a fresh reply token" },
+    ),
   ]);
 }
 

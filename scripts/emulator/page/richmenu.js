@@ -55,7 +55,7 @@ export function makeRichMenu(onAction) {
       const drawn = await put(found);
       // All of it is seen, in a low window, too.
       const { width = 2500, height = 1686 } = found.menu.size ?? {};
-      body.style.setProperty("max-width", `${Math.min(620, Math.round(innerHeight * 0.42 * width / height))}px`);
+      body.style.setProperty("max-width", `${Math.min(620, Math.round((innerHeight * 0.42 * width) / height))}px`);
       if (mine !== asked) return;
       shown = { id, menu: found.menu };
       body.replaceChildren(drawn);

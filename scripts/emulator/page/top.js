@@ -7,7 +7,11 @@ import { model, now, on, tell } from "./model.js";
 import { attempt, button, el, menu, note, took } from "./ui.js";
 import { channelDialog, worldMenu } from "./world.js";
 
-const THEMES = [["", "As the system"], ["light", "Light"], ["dark", "Dark"]];
+const THEMES = [
+  ["", "As the system"],
+  ["light", "Light"],
+  ["dark", "Dark"],
+];
 
 function setTheme(name) {
   if (name) document.documentElement.dataset.theme = name;
@@ -39,14 +43,23 @@ const worldItems = () => (model.world.live ? [] : worldMenu());
 
 export function showTop(root) {
   setTheme(localStorage.getItem("theme") ?? "");
-  const bot = button("", "link bot-name", () => channelDialog(model.world.channels[0]), { title: "The channel: secret, token, webhook, quota" });
+  const bot = button("", "link bot-name", () => channelDialog(model.world.channels[0]), {
+    title: "The channel: secret, token, webhook, quota",
+  });
   const live = el("span", "tag live", "live: this page looks on");
-  const generation = button("", "chip", () => tell("inspect", { generation: true }), { title: "The newest generation of the bot's code" });
+  const generation = button("", "chip", () => tell("inspect", { generation: true }), {
+    title: "The newest generation of the bot's code",
+  });
   const quota = el("span", "quota");
   const clock = button("", "chip clock", () => clockDialog(), { title: "The emulator's clock" });
   const faults = button("Faults", "chip", () => faultsDialog(), { title: "Failures on demand" });
   const world = button("World", "chip", () => menu(world, worldItems()), { "aria-haspopup": "menu" });
-  const themes = () => THEMES.map(([name, label]) => ({ label, hint: (document.documentElement.dataset.theme ?? "") === name ? "✓" : "", run: () => setTheme(name) }));
+  const themes = () =>
+    THEMES.map(([name, label]) => ({
+      label,
+      hint: (document.documentElement.dataset.theme ?? "") === name ? "✓" : "",
+      run: () => setTheme(name),
+    }));
   const theme = button("◐", "round", () => menu(theme, themes()), { "aria-label": "Light or dark", "aria-haspopup": "menu" });
   const replay = el("input", "");
   replay.type = "checkbox";
@@ -61,10 +74,25 @@ export function showTop(root) {
     note(replays ? "Each save sends your last message again" : "Saves send nothing");
   };
   // What has no room in a narrow window.
-  const rest = button("⋯", "round only-narrow", () => menu(rest, [
-    ...(model.world.live ? [] : [{ label: "Replay after each save", hint: replays ? "on" : "off", run: toggleReplay }, { label: "Faults …", hint: activeFaults() || "", run: faultsDialog }, { label: "Clock …", run: clockDialog }, null]),
-    ...worldItems(), ...(model.world.live ? [] : [null]), ...themes(),
-  ]), { "aria-label": "More", "aria-haspopup": "menu" });
+  const rest = button(
+    "⋯",
+    "round only-narrow",
+    () =>
+      menu(rest, [
+        ...(model.world.live
+          ? []
+          : [
+              { label: "Replay after each save", hint: replays ? "on" : "off", run: toggleReplay },
+              { label: "Faults …", hint: activeFaults() || "", run: faultsDialog },
+              { label: "Clock …", run: clockDialog },
+              null,
+            ]),
+        ...worldItems(),
+        ...(model.world.live ? [] : [null]),
+        ...themes(),
+      ]),
+    { "aria-label": "More", "aria-haspopup": "menu" },
+  );
   const inspect = button("", "chip only-overlay", () => flip("inspecting", "listing"), { "aria-label": "What happened" });
   inspect.append(el("span", "only-wide", "What happened"), el("span", "only-narrow", "Log"));
   const list = button("☰", "round only-narrow", () => flip("listing", "inspecting"), { "aria-label": "Conversations" });
@@ -72,7 +100,24 @@ export function showTop(root) {
   gone.setAttribute("role", "status");
   for (const node of [quota, clock, faults, world]) node.classList.add("acts");
   for (const node of [clock, faults, world, theme, replayLabel, quota]) node.classList.add("only-wide");
-  root.append(list, el("span", "mark"), el("span", "word only-wide", "moonline"), bot, live, generation, gone, el("span", "space"), replayLabel, quota, faults, clock, world, theme, rest, inspect);
+  root.append(
+    list,
+    el("span", "mark"),
+    el("span", "word only-wide", "moonline"),
+    bot,
+    live,
+    generation,
+    gone,
+    el("span", "space"),
+    replayLabel,
+    quota,
+    faults,
+    clock,
+    world,
+    theme,
+    rest,
+    inspect,
+  );
 
   const activeFaults = () => model.world.faults.filter((f) => !f.over).length;
   const draw = () => {
@@ -89,7 +134,11 @@ export function showTop(root) {
     const g = model.generation;
     generation.hidden = !g;
     if (g) {
-      generation.replaceChildren(el("span", "only-wide", "generation "), el("span", "only-narrow", "gen. "), g.what === "refused" ? `${g.number} does not load` : `${g.number}, ${took(g.ms)}`);
+      generation.replaceChildren(
+        el("span", "only-wide", "generation "),
+        el("span", "only-narrow", "gen. "),
+        g.what === "refused" ? `${g.number} does not load` : `${g.number}, ${took(g.ms)}`,
+      );
       generation.classList.toggle("bad", g.what === "refused");
     }
     gone.hidden = model.connected;

@@ -58,7 +58,15 @@ export function dialog(title, fill, className = "") {
     const heading = el("h2", "", title);
     heading.id = `dialog-${Math.random().toString(36).slice(2)}`;
     node.setAttribute("aria-labelledby", heading.id);
-    node.append(el("header", "dialog-head", heading, button("×", "close", () => close(), { "aria-label": "Close" })), body);
+    node.append(
+      el(
+        "header",
+        "dialog-head",
+        heading,
+        button("×", "close", () => close(), { "aria-label": "Close" }),
+      ),
+      body,
+    );
     node.addEventListener("close", () => {
       node.remove();
       resolve(result);
@@ -97,22 +105,44 @@ export function form(title, fields, { submit = "Save", send, intro } = {}) {
       input.required = Boolean(f.required);
       input.name = f.name;
       inputs[f.name] = input;
-      node.append(el("label", f.type === "checkbox" ? "check" : "", el("span", "", f.label), input,
-        f.hint ? el("small", "hint", f.hint) : null));
+      node.append(
+        el(
+          "label",
+          f.type === "checkbox" ? "check" : "",
+          el("span", "", f.label),
+          input,
+          f.hint ? el("small", "hint", f.hint) : null,
+        ),
+      );
     }
     const wrong = el("p", "wrong");
     wrong.setAttribute("role", "alert");
     const go = button(submit, "main");
     go.type = "submit";
-    node.append(wrong, el("div", "row end", button("Cancel", "", () => close()), go));
+    node.append(
+      wrong,
+      el(
+        "div",
+        "row end",
+        button("Cancel", "", () => close()),
+        go,
+      ),
+    );
     node.addEventListener("submit", async (event) => {
       event.preventDefault();
       const values = {};
       for (const f of fields) {
         const input = inputs[f.name];
-        values[f.name] = f.type === "checkbox" ? input.checked
-          : f.type === "number" ? (input.value === "" ? undefined : Number(input.value))
-            : f.type === "file" ? [...input.files] : input.value;
+        values[f.name] =
+          f.type === "checkbox"
+            ? input.checked
+            : f.type === "number"
+              ? input.value === ""
+                ? undefined
+                : Number(input.value)
+              : f.type === "file"
+                ? [...input.files]
+                : input.value;
       }
       go.disabled = true;
       try {
@@ -146,11 +176,16 @@ export function menu(anchor, items) {
       node.append(el("hr", ""));
       continue;
     }
-    const one = button(el("span", "", item.label), item.bad ? "bad" : "", () => {
-      close();
-      anchor.focus();
-      return item.run();
-    }, { role: "menuitem" });
+    const one = button(
+      el("span", "", item.label),
+      item.bad ? "bad" : "",
+      () => {
+        close();
+        anchor.focus();
+        return item.run();
+      },
+      { role: "menuitem" },
+    );
     if (item.hint) one.append(el("small", "", item.hint));
     node.append(one);
   }
@@ -181,7 +216,14 @@ const DAY = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric
 export const time = (ms) => CLOCK.format(ms);
 export const seconds = (ms) => SECONDS.format(ms);
 export const day = (ms) => DAY.format(ms);
-export const took = (ms) => (ms === undefined || ms === null ? "" : ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`);
+export const took = (ms) =>
+  ms === undefined || ms === null
+    ? ""
+    : ms < 10
+      ? `${ms.toFixed(1)} ms`
+      : ms < 10000
+        ? `${Math.round(ms)} ms`
+        : `${Math.round(ms / 1000)} s`;
 
 // A round picture of somebody, or the first letter of the name on a colour of its own.
 export function avatar(name, picture, id = name) {
@@ -204,7 +246,7 @@ export function avatar(name, picture, id = name) {
 // JSON to read: keys, strings and numbers in colours of their own; text only.
 export function json(value, className = "json") {
   const node = el("pre", className);
-  const text = typeof value === "string" ? value : JSON.stringify(value, null, 2) ?? "";
+  const text = typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? "");
   const token = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;
   let from = 0;
   for (const hit of text.slice(0, 100000).matchAll(token)) {
