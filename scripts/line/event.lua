@@ -9,6 +9,7 @@ local text = require "line.text"
 
 local inner, misuse = core.inner, errors.misuse
 local collect, where, built_at = messages.collect, core.where, core.built_at
+local trace = core.trace -- nil unless somebody looks on
 local getmetatable, setmetatable, pcall = getmetatable, setmetatable, pcall
 
 local REPLY_MESSAGES <const> = 5 -- that one reply token takes
@@ -172,7 +173,7 @@ function event.flush(e)
   if not queue.list[1] then return end
   local fields = {replyToken = e.replyToken, messages = queue.list}
   if queue.quiet ~= nil then fields.notificationDisabled = queue.quiet end
-  local quiet = not core.trace or place_of(queue, 1)
+  local quiet = not trace or place_of(queue, 1)
   local ok, problem = pcall(inner.reply_message, fields, queue.call, "event:reply", nil, quiet)
   if not ok then error(place(problem, queue), 0) end
 end
