@@ -1,5 +1,5 @@
--- An event and what the bot answered, as the text of a test: a world, the deed, what is expected. In Lua (for
--- `moonline test`), Python's unittest, or curl.
+-- An event and what the bot answered, as the text of a test: a world, the deed, what is expected. In Lua (a
+-- table, for a runner of one's own), Python's unittest, or curl.
 
 local calls = require "emulator.calls"
 local errors = require "emulator.errors"

@@ -1,6 +1,7 @@
 -- What became of each webhook event: how it was sent, what the bot answered, which calls and news belong to it. The
 -- last ones are kept; they are no part of the world, so a snapshot does not hold them.
 
+local calls = require "emulator.calls"
 local feed = require "emulator.feed"
 
 local records = {}
@@ -46,14 +47,22 @@ function records.with_token(token)
   end
 end
 
--- records.call(event id, request id): that call was made because of that event.
+-- records.call(event id, request id): that call was made because of that event. The list is in the order in which the
+-- calls were made; that is not the order in which they are known: a reply by its token at once, others from the bot's news.
 function records.call(event, request)
   local record = by_id[event]
   if not record then return false end
   for _, known in ipairs(record.calls) do
     if known == request then return true end
   end
-  record.calls[#record.calls + 1] = request
+  local made = calls.get(request)
+  local i = #record.calls
+  while made and i > 0 do
+    local before = calls.get(record.calls[i])
+    if not before or before.seq < made.seq then break end
+    i = i - 1
+  end
+  table.insert(record.calls, i + 1, request)
   return true
 end
 

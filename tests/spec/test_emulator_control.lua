@@ -384,6 +384,23 @@ tap.test("an event as a test in three languages", function()
   refused(400, "as: lua, python or curl", "GET", "/_/tests/:id", {params = {id = id}, query = {as = "cobol"}})
 end)
 
+tap.test("a test expects the calls in the order in which the bot made them", function()
+  deeds.world()
+  function deeds.bot(request)
+    local event = json.decode(request.body).events[1]
+    local _, _, asked = kit.get("/v2/bot/profile/" .. event.source.userId)
+    kit.post("/v2/bot/message/reply", {replyToken = event.replyToken, messages = {{type = "text", text = "a"}}})
+    -- Only a reply tells its event by itself; the bot beside the emulator tells the others, and that comes later.
+    deeds.news{what = "call", event = event.webhookEventId, request_id = asked["x-line-request-id"]}
+    return 200
+  end
+  local id = say("who am I").events[1]
+  local _, text = get("/_/tests/:id", {params = {id = id}})
+  local order = {}
+  for i, call in ipairs(load(text, "test", "t", {})().expect) do order[i] = call.operation end
+  tap.same(order, {"get_profile", "reply_message"})
+end)
+
 -- ---- the clock ----
 
 tap.test("time passes when it is told to, and not backwards", function()
