@@ -257,7 +257,8 @@ web.get("/push", function() line.push("U0000000000000000000000000000a001", "web"
     def test_the_browser_that_it_opens_is_left_alone_by_ctrl_c(self):
         browser, seen = os.path.join(self.dir, "browser"), os.path.join(self.dir, "seen")
         with open(browser, "w", encoding="utf-8") as file:
-            file.write(f'#!/bin/sh\necho noise; echo noise >&2\necho "$1" $(cut -d" " -f6 /proc/$$/stat) >{seen}.new && mv {seen}.new {seen}\n')
+            file.write('#!/bin/sh\necho noise; echo noise >&2\n'
+                       f'echo "$1" $(cut -d" " -f6 /proc/$$/stat) >{seen}.new && mv {seen}.new {seen}\n')
         os.chmod(browser, 0o755)
         running = self.dev(self.folder(ECHO), "--open", BROWSER=browser)
         until(lambda: os.path.exists(seen), "the browser to start")
@@ -329,7 +330,8 @@ web.get("/push", function() line.push("U0000000000000000000000000000a001", "web"
 
     def test_others_in_the_network_when_that_was_asked_for(self):
         """Then by address. By a name it stays closed: a page of somebody's may come from a name that leads here."""
-        for listen, good in (("127.0.0.1:0", ()), ("0.0.0.0:0", ("10.1.2.3", "10.1.2.3:80", "[fd00::1]:80")), ("[::]:0", ("[fd00::1]", "10.1.2.3"))):
+        for listen, good in (("127.0.0.1:0", ()), ("0.0.0.0:0", ("10.1.2.3", "10.1.2.3:80", "[fd00::1]:80")),
+                             ("[::]:0", ("[fd00::1]", "10.1.2.3"))):
             running = self.start("emulate", "--listen", listen)
             port = running.wait_stdout(r"^moonline: emulating LINE on http://.*:(\d+)$")[1]
             self.page = f"http://{'[::1]' if listen[0] == '[' else '127.0.0.1'}:{port}"
