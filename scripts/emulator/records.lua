@@ -48,7 +48,7 @@ function records.with_token(token)
 end
 
 -- records.call(event id, request id): that call was made because of that event. The list is in the order in which the
--- calls were made; that is not the order in which they are known: a reply by its token at once, others from the bot's news.
+-- calls were made. They become known in another: a reply by its token at once, others from the bot's news.
 function records.call(event, request)
   local record = by_id[event]
   if not record then return false end

@@ -8,6 +8,7 @@ local json = kit.json
 local clock = require "emulator.clock"
 local control = require "emulator.control"
 local feed = require "emulator.feed"
+local records = require "emulator.records"
 local world = require "emulator.world"
 
 local U1, U2 = kit.user(1), kit.user(2)
@@ -391,7 +392,7 @@ tap.test("a test expects the calls in the order in which the bot made them", fun
     local _, _, asked = kit.get("/v2/bot/profile/" .. event.source.userId)
     kit.post("/v2/bot/message/reply", {replyToken = event.replyToken, messages = {{type = "text", text = "a"}}})
     -- Only a reply tells its event by itself; the bot beside the emulator tells the others, and that comes later.
-    deeds.news{what = "call", event = event.webhookEventId, request_id = asked["x-line-request-id"]}
+    records.news{what = "call", event = event.webhookEventId, request_id = asked["x-line-request-id"]}
     return 200
   end
   local id = say("who am I").events[1]
