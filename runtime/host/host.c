@@ -95,6 +95,11 @@ static bool find_bots(struct host *h, const char *const *paths, size_t n, char *
 static bool open_store(struct host *h, char *error, size_t n)
 {
     const struct options *o = h->options;
+    if (h->app && name_is_taken(h, h->app->bot->name)) { /* names are what the store and the metrics tell bots by */
+        char *other = mem_printf("moonline %s", h->app->bot->name);
+        free(h->app->bot->name);
+        h->app->bot->name = other;
+    }
     if (h->app) h->bots[h->n_bots++] = h->app->bot; /* the last: bots[0] is the user's, if there is one */
     if (!h->n_bots) return false;
     h->data = host_data_dir(o, h->bots[0]->file);

@@ -277,6 +277,17 @@ web.get("/push", function() line.push("U0000000000000000000000000000a001", "web"
             self.gone(running)
         self.assertEqual(running.stderr, [])
 
+    def test_a_bot_may_be_called_emulator(self):
+        running = self.start("dev", self.folder(ECHO, "emulator").path, "--page", "127.0.0.1:0", "--listen", "127.0.0.1:0")
+        self.page = running.wait_stdout(r"^moonline: page on (http://127\.0\.0\.1:\d+)$")[1]
+        running.wait_stdout("^moonline: bot emulator at /webhook, generation 1")
+        self.assertEqual(self.say("hello"), "A: hello\n")
+        admin = re.search(r"^moonline: admin on (http://\S+)$", running.output(), re.M)[1]
+        with urllib.request.urlopen(admin + "/metrics", timeout=PATIENCE) as answer:
+            series = re.findall(r"^moonline_generation\{\S.*?\}", answer.read().decode(), re.M)
+        self.assertEqual(len(series), len(set(series)), series)
+        self.gone(running)
+
     def test_what_cannot_be(self):
         world = os.path.join(self.dir, "world.lua")
         bot = self.folder(ECHO)
