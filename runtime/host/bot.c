@@ -116,6 +116,7 @@ static void start_next(struct bot *b)
 {
     b->again = false;
     b->retry_at_ns = 0;
+    b->unasked = false;
     b->next = generation_start(b, ++b->generation);
 }
 
@@ -222,7 +223,9 @@ void bot_refused(struct generation *g, struct str why)
     }
     b->next = NULL;
     b->reloads_refused++;
-    news_refused(g, why);
+    /* Who waits for a mend has been told once; a retry with the same outcome is no news. */
+    bool told = b->unasked && b->refused && str_is(why, b->refused);
+    if (!told) news_refused(g, why);
     free(b->refused);
     b->refused = mem_strndup(why.p, why.n);
     snapshot_free(b->refused_snapshot);
@@ -236,8 +239,11 @@ void bot_refused(struct generation *g, struct str why)
     } else {
         int64_t delay = retry_delay(b->refusals++);
         b->retry_at_ns = clock_ns() + delay;
-        LOG(ERROR, "not loaded; nothing serves, events are kept", F_STR("bot", b->name), F_INT("generation", g->number),
-            F_INT("retry_ms", delay / NS_PER_MS), F_VIEW("error", why));
+        if (told)
+            LOG(INFO, "still not loaded", F_STR("bot", b->name), F_INT("generation", g->number), F_INT("retry_ms", delay / NS_PER_MS));
+        else
+            LOG(ERROR, "not loaded; nothing serves, events are kept", F_STR("bot", b->name), F_INT("generation", g->number),
+                F_INT("retry_ms", delay / NS_PER_MS), F_VIEW("error", why));
     }
     retire(b, g);
     if (b->again) bot_reload(b, "changed again while it was loading");
@@ -265,7 +271,10 @@ void bot_tick(struct bot *b, int64_t now_ns)
     if (b->current) generation_tick(b->current, now_ns);
     if (b->next) generation_tick(b->next, now_ns);
     for (struct generation *g = b->leaving; g; g = g->next) generation_tick(g, now_ns);
-    if (b->retry_at_ns && now_ns >= b->retry_at_ns && !b->next && !b->current) bot_reload(b, "trying again");
+    if (b->retry_at_ns && now_ns >= b->retry_at_ns && !b->next && !b->current) {
+        bot_reload(b, "trying again");
+        b->unasked = true;
+    }
 }
 
 /* ---- watching the files ---- */

@@ -32,6 +32,7 @@ struct bot {
     bool again;                   /* something changed while next was loading */
     char *refused;                /* why the newest generation is not serving; NULL when it is */
     uint32_t refusals;            /* in a row with nothing serving: for the backoff */
+    bool unasked;                 /* next is a retry of its own: nothing was saved */
     int64_t retry_at_ns;          /* load again at this time; 0: not by itself */
     uint64_t reloads_ok, reloads_refused;
     struct snapshot *refused_snapshot; /* of the refused generation: a change of these files is the mend */

@@ -65,6 +65,7 @@ void news_refused(const struct generation *g, struct str why)
     if (!wanted(g)) return;
     begin(&b, "refused", g);
     buf_printf(&b, ",\"number\":%u", g->number);
+    if (g->bot->current) buf_printf(&b, ",\"serving\":%u", g->bot->current->number);
     put_text(&b, "error", why);
     tell(&b, g);
 }

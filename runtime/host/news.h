@@ -1,7 +1,7 @@
 /* What happens to the bots, told to the application beside them as JSON objects:
  *
  *   {"what":"generation","bot":…,"number":7,"ms":12.3,"handlers":3,"folder":…}  it serves from now on; its files are there
- *   {"what":"refused","bot":…,"number":8,"error":…}                     it did not load; the one before goes on
+ *   {"what":"refused","bot":…,"number":8,"serving":7,"error":…}         it did not load; 7 goes on (none: no serving)
  *   {"what":"handled","bot":…,"event":…,"generation":7,"ms":1.2,"outcome":"done|unhandled|failed|broke","error":…}
  *
  *   {"what":"blamed","bot":…,"event":…,"generation":7,"attempt":1,"last":false,"error":…}  its worker was lost under it

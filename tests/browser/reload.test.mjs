@@ -56,6 +56,7 @@ test("a file that does not load: place, excerpt, and the old code goes on; the m
   await p.bot("second: still");
   await page.reload();
   await panel().waitFor();
+  assert.match(await panel().locator("strong").textContent(), /does not load; the one before goes on/);
   await bot.save(good);
   await panel().waitFor({ state: "detached" });
   await page

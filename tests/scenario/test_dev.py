@@ -83,6 +83,31 @@ end)
         self.assertEqual(told(), ["loaded\t1", "got\thello", "seen"])
         self.assertEqual(told("--log-level", "warn"), [])
 
+    def test_a_first_version_that_does_not_load_is_told_once_and_waited_for(self):
+        bot = self.folder("line.on(")
+        running = self.start("dev", bot.path, "--page", "127.0.0.1:0", "--listen", "127.0.0.1:0", "--log-level", "info")
+        self.page = running.wait_stdout(r"^moonline: page on (http://127\.0\.0\.1:\d+)$")[1]
+
+        def told(level):
+            records = [json.loads(line) for line in list(running.stderr) if line.startswith("{")]
+            return [record for record in records if record["level"] == level and "not loaded" in record["message"]]
+
+        def refused(since):
+            item = self.ask(f"/_/wait?kind=news&since={since}&timeout={int(PATIENCE)}")["item"]
+            self.assertEqual((item["what"], item.get("serving")), ("refused", None))
+            return item
+
+        first = refused(0)
+        self.assertEqual(first["number"], 1)
+        until(lambda: len(told("info")) == 2, "two retries")
+        self.assertEqual(len(told("error")), 1)
+        bot.replace("bot.lua", "line.on( ")
+        until(lambda: len(told("error")) == 2, "a save to be told, though it mends nothing")
+        self.assertGreater(refused(first["seq"])["number"], 3)
+        bot.replace("bot.lua", ECHO)
+        until(lambda: self.say("hello") == "A: hello\n", "the mended bot")
+        self.gone(running)
+
     def test_a_bot_is_written_without_an_account(self):
         bot = self.folder(ECHO)
         bot.write(".env", "LINE_CHANNEL_SECRET=real\nLINE_CHANNEL_ACCESS_TOKEN=real-token\nLINE_API_BASE=http://127.0.0.1:9\n")
@@ -98,7 +123,7 @@ end)
         seq = self.ask("/_/world")["feed"]
         bot.replace("bot.lua", "line.on(")
         news = self.ask(f"/_/wait?kind=news&since={seq}&timeout={int(PATIENCE)}")
-        self.assertEqual(news["item"]["what"], "refused")
+        self.assertEqual((news["item"]["what"], news["item"]["serving"]), ("refused", 2))
         self.assertIn("bot.lua:1:", news["item"]["error"])
         self.assertEqual(self.say("hello"), "B: hello\n")
         bot.replace("bot.lua", "local line = require 'line'\nline.on('message.text', function() error('on purpose') end)\n")

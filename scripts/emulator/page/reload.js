@@ -65,7 +65,8 @@ function showFailure(item) {
   ]);
 }
 
-const refused = (item) => showError("load", `Generation ${item.number} does not load; the one before goes on`, item);
+const refused = (item) =>
+  showError("load", `Generation ${item.number} does not load; ${item.serving ? "the one before goes on" : "nothing serves yet, events are kept"}`, item);
 
 const TOLD = {
   generation: (item) => {
