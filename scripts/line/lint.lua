@@ -42,7 +42,11 @@ end
 function P:open() self.scope = setmetatable({}, {__index = self.scope}) end
 function P:close() self.scope = getmetatable(self.scope).__index end
 
+-- Once a line: `n = (n or 0) + n` is one mistake.
 function P:report(line, format, ...)
+  local text = line .. " " .. format:format(...)
+  if self.reported[text] then return end
+  self.reported[text] = true
   self.found(line, format:format(...))
 end
 
@@ -395,6 +399,7 @@ function lint.check(sources, problems, line_module)
     local parser = setmetatable({
       tokens = lexer.tokens(sources[file]), at = 1, scope = setmetatable({}, {}), line_module = line_module,
       group_names = group_names,
+      reported = {},
       found = function(line, text) found[#found + 1] = {where = ("%s:%d"):format(file, line), text = text} end,
     }, P)
     if pcall(parser.block, parser) and parser:is("eof") then

@@ -38,6 +38,8 @@ test("a read of an undeclared name", function()
   same(strict "local count = 0\nreturn Count + 1", {"2 'Count' is not declared (did you mean 'count'?)"})
   same(strict "printt('x')", {"1 'printt' is not declared (did you mean 'print'?)"})
   same(strict "local t = {}\nt[qqqqqq] = 1\nqqqqqq.x = t", {"2 'qqqqqq' is not declared", "3 'qqqqqq' is not declared"})
+  same(strict "print(qqqqqq, qqqqqq)\nprint(qqqqqq)",
+    {"1 'qqqqqq' is not declared", "2 'qqqqqq' is not declared"})
   same(strict 'store.set("a", 1)', {"1 'store' is not declared: local store = require \"store\""})
   same(strict "do local inner = 1 end\nreturn inner", {"2 'inner' is not declared"})
   same(strict [==[
