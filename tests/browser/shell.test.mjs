@@ -276,6 +276,7 @@ test("a group: inviting, choosing who one is, mentions, editing, people coming a
   const g = await open(LUNCH);
   await g.node.getByRole("button", { name: "Invite it" }).click();
   await g.bot("joined");
+  await page.waitForFunction(() => document.activeElement?.matches(".composer textarea"));
   await g.node.getByLabel("Who you are here").selectOption({ label: "Zoë 🦊" });
   await g.input.fill("hi @Som");
   await page.getByRole("option", { name: "@Somchai สมชาย" }).waitFor();

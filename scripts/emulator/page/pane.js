@@ -130,7 +130,10 @@ export function makePane(chat, onClose) {
     if (words)
       notice.replaceChildren(
         el("span", "space", words),
-        button(label, "", () => act(actor, chat, what)),
+        button(label, "", async () => {
+          await act(actor, chat, what);
+          composer.focus(); // the button goes, and whoever pressed it means to write
+        }),
       );
   }
 
