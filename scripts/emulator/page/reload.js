@@ -65,8 +65,10 @@ function showFailure(item) {
   ]);
 }
 
-const refused = (item) =>
-  showError("load", `Generation ${item.number} does not load; ${item.serving ? "the one before goes on" : "nothing serves yet, events are kept"}`, item);
+const refused = (item) => {
+  const meanwhile = item.serving ? "the one before goes on" : "nothing serves yet, events are kept";
+  showError("load", `Generation ${item.number} does not load; ${meanwhile}`, item);
+};
 
 const TOLD = {
   generation: (item) => {
