@@ -16,7 +16,7 @@ int command_help(const struct options *o, const char *const *args, int n)
         const struct command *c = &commands[i];
         if (strcmp(c->name, args[0]) != 0) continue;
         printf("moonline %s%s%s\n\n%s\n", c->name, *c->args ? " " : "", c->args, c->about);
-        if (*c->more) printf("\n%s\n", c->more);
+        if (*c->more) printf("\n%s\n\n", c->more);
         options_help(c->name, stdout);
         return EXIT_DONE;
     }

@@ -26,7 +26,7 @@ TEST(defaults)
 {
     struct options o;
     options_defaults(&o);
-    CHECK_STR(o.listen, "0.0.0.0:3000");
+    CHECK_STR(o.listen, "");
     CHECK_STR(o.data, "");
     CHECK_INT(o.workers, 1);
     CHECK_INT(o.memory_limit, 256 << 20);
@@ -222,7 +222,7 @@ TEST(help_and_table_agree)
             if (end - p > 120)
                 FAIL("help line of %td columns: %.*s", end - p, (int)(end - p), p);
         if (c == 0) {
-            CHECK(strstr(text, "default 0.0.0.0:3000; MOONLINE_LISTEN\n") != NULL);
+            CHECK(strstr(text, "run 0.0.0.0:3000, dev 127.0.0.1:3000") != NULL);
             CHECK(strstr(text, "fsync|os|off; default fsync; MOONLINE_DURABILITY\n") != NULL);
         }
         free(text);

@@ -4,9 +4,9 @@ import { get, part } from "./api.js";
 import { attempt, button, copy, dialog, el } from "./ui.js";
 
 const FORMS = [
-  ["Lua", "lua"],
   ["Python", "python"],
   ["curl", "curl"],
+  ["Lua", "lua"],
 ];
 
 export const showTest = (id) =>
@@ -34,7 +34,7 @@ export const showTest = (id) =>
         ),
         text,
       );
-      await show("lua", choices[0]);
+      await show(FORMS[0][1], choices[0]);
     },
     "wide",
   );
