@@ -97,12 +97,9 @@ test("the last message is replayed after each save, while the switch is on", asy
   await bot.save(good.replace('"echo: "', '"third: "'));
   await p.bot("third: replay me");
   await page.getByLabel("replay after each save").uncheck();
+  const third = await generation();
   await bot.save(good);
-  await page
-    .locator(".note")
-    .getByText(/^generation \d+, /)
-    .last()
-    .waitFor();
+  await page.waitForFunction((old) => document.querySelector("#top .chip").textContent !== old, third);
   await p.say("after");
   await p.bot("echo: after");
   assert.equal(await p.node.locator(".entry.bot").getByText("echo: replay me").count(), 1);
