@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Every bot of examples/ does what its first lines say: run by the binary as it is, LINE played by the stand-in. Every
 message they send passes the checks before sending, which are on, and moonline check finds nothing."""
+# runner: unsanitized
 
 import datetime
 import glob

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Rich menus as code: `moonline richmenu plan` and `apply` against a LINE that keeps menus, images, aliases, the default
 and users. Whatever stops an apply, the next one comes to the same end, and nobody ever sees half a menu."""
+# runner: unsanitized
 
 import json
 import os
